@@ -1,0 +1,1 @@
+"""A case, and what people may see, say and count about it."""

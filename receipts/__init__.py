@@ -1,0 +1,1 @@
+"""The paper: signed token, QR image, printed sheet. Knows nothing of cases."""
