@@ -1,0 +1,39 @@
+"""Wires the parts together: ``gunicorn 'app:create_app()'`` serves it, ``flask`` commands it."""
+
+import os
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from lookup.bureau import open_bureau
+from lookup.cli import register_commands
+from lookup.config import Config
+from lookup.errors import DaylightError
+from lookup.web import errors, status
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application of one bureau; without a config, the environment's settings.
+
+    Raises ConfigError for a given config that cannot be served; a mistake in the environment
+    ends the program with one sentence.
+    """
+    if config is not None:
+        return _wire(config)
+    try:
+        return _wire(Config.read(os.environ))
+    except DaylightError as error:
+        raise SystemExit(f"Daylight: {error.text.both()}") from None
+
+
+def _wire(config: Config) -> Flask:
+    app = Flask(__name__)
+    app.extensions["bureau"] = open_bureau(config)
+    if config.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
+        )
+    app.register_blueprint(status.blueprint)
+    errors.register(app)
+    register_commands(app)
+    return app

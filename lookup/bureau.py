@@ -1,0 +1,38 @@
+"""What a running program works with: the settings and the parts opened from them."""
+
+from dataclasses import dataclass
+
+from lookup.config import Config
+from lookup.database import Database, open_database
+from lookup.kinds import Kinds, load_kinds
+from lookup.sealing import Seals
+from lookup.workdays import Calendar, load_calendar
+from receipts.token import Tokens
+
+
+@dataclass(frozen=True)
+class Bureau:
+    """One bureau's settings, database, rules and keys."""
+
+    config: Config
+    db: Database
+    kinds: Kinds
+    calendar: Calendar
+    seals: Seals
+    papers: Tokens
+    cookies: Tokens
+    forms: Tokens
+
+
+def open_bureau(config: Config) -> Bureau:
+    """Open all parts; raises ConfigError naming the file or setting that is wrong."""
+    return Bureau(
+        config=config,
+        db=open_database(config.database_url),
+        kinds=load_kinds(config.kinds_file),
+        calendar=load_calendar(config.calendar_file),
+        seals=Seals(config.keys("sealing"), config.keys("finding")),
+        papers=Tokens(config.keys("token"), "receipt"),
+        cookies=Tokens(config.keys("cookie"), "cookie"),
+        forms=Tokens(config.keys("form"), "form"),
+    )

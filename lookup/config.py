@@ -1,0 +1,131 @@
+"""The settings, read once from the environment into one frozen record."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lookup.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+_SHORTEST_KEY = 32
+_FEWEST_DISTINCT = 10
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the program was told about the bureau it serves. Secrets are kept out of ``repr``."""
+
+    database_url: str = field(repr=False)
+    secret_keys: tuple[str, ...] = field(repr=False)
+    public_url: str = "http://127.0.0.1:8000"
+    bureau_name: str = "公安局"
+    kinds_file: Path | None = None
+    calendar_file: Path | None = None
+    register_file: Path | None = None
+    proxies: int = 0
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Config":
+        """Read and check the settings; raises ConfigError naming the one that is wrong."""
+        return cls(
+            database_url=_secret(environ, "DATABASE_URL") or f"sqlite:///{ROOT / 'daylight.db'}",
+            secret_keys=_secret_keys(_secret(environ, "SECRET_KEYS")),
+            public_url=_public_url(environ.get("PUBLIC_URL") or cls.public_url),
+            bureau_name=environ.get("BUREAU_NAME") or cls.bureau_name,
+            kinds_file=_path(environ, "KINDS_FILE"),
+            calendar_file=_path(environ, "CALENDAR_FILE"),
+            register_file=_path(environ, "REGISTER_FILE"),
+            proxies=_count(environ, "TRUSTED_PROXIES"),
+        )
+
+    @property
+    def is_https(self) -> bool:
+        """Whether complainants reach the site over https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def host(self) -> str:
+        """The site's name as printed in large type on the paper."""
+        return urlsplit(self.public_url).netloc
+
+    @property
+    def is_exposed_plain(self) -> bool:
+        """Whether the public address is plain http on something else than loopback."""
+        return not self.is_https and self.host.rsplit(":", 1)[0] not in _LOOPBACK
+
+    def keys(self, purpose: str) -> list[bytes]:
+        """One key for a purpose from each secret, oldest first.
+
+        Derived as HKDF-SHA256 does (RFC 5869, one block), so that retiring the key of one
+        purpose says nothing about another's.
+        """
+        return [_derive(secret, purpose) for secret in self.secret_keys]
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    extracted = hmac.digest(b"daylight", secret.encode(), hashlib.sha256)
+    return hmac.digest(extracted, purpose.encode() + b"\x01", hashlib.sha256)
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    """A setting given by value or, as NAME_FILE, by a file that holds it."""
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{name}_FILE 指定的文件“{path}”无法读取，请检查路径和权限。",
+            f"{name}_FILE names “{path}”, which cannot be read; check its path and permissions.",
+        ) from error
+
+
+def _secret_keys(written: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in written.split(",") if key.strip())
+    if not keys:
+        raise ConfigError(
+            "未设置 SECRET_KEYS。请用 python3 -c 'import secrets; print(secrets.token_hex(32))' "
+            "生成一个并妥善保存。",
+            "SECRET_KEYS is not set. Make one with python3 -c 'import secrets; "
+            "print(secrets.token_hex(32))' and keep it safe.",
+        )
+    for place, key in enumerate(keys, 1):
+        if len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_DISTINCT:
+            raise ConfigError(
+                f"SECRET_KEYS 的第 {place} 个密钥太弱：须为至少 {_SHORTEST_KEY} 个随机字符。",
+                f"Key {place} of SECRET_KEYS is weak: it needs at least {_SHORTEST_KEY} random "
+                "characters.",
+            )
+    return keys
+
+
+def _public_url(written: str) -> str:
+    url = written.strip().rstrip("/")
+    parts = urlsplit(url)
+    bare = not (parts.path or parts.query or parts.fragment or parts.username)
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or not bare:
+        raise ConfigError(
+            f"PUBLIC_URL“{written}”不是可用的网址，应形如 https://daylight.example.gov.cn,不带路径。",
+            f"PUBLIC_URL “{written}” is not a usable address; write it as "
+            "https://daylight.example.gov.cn, without a path.",
+        )
+    return url.lower()
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
+
+
+def _count(environ: Mapping[str, str], name: str) -> int:
+    written = environ.get(name) or "0"
+    if not (written.isascii() and written.isdigit() and len(written) < 3):
+        raise ConfigError(
+            f"{name}“{written}”应为一个整数，即前面反向代理的层数。",
+            f"{name} “{written}” must be a whole number: how many proxies stand in front.",
+        )
+    return int(written)

@@ -1,0 +1,176 @@
+"""Issues of receipts: each printing for a party has its own token, code and match word.
+
+Printing renders the live issue. Only a reissue makes a new one, and it kills the old.
+"""
+
+import hmac
+from datetime import datetime
+
+from receipts.manual import new_code, new_match_word, read_code
+from receipts.token import BadToken, new_receipt_id
+
+from lookup.beijing import beijing_day
+from lookup.bureau import Bureau
+from lookup.database import Database, Record
+from lookup.errors import NotFound
+from lookup.records import number_key
+from lookup.throttle import Limit, count_try, forgive_try
+from lookup.trail import Change
+
+# Eight random characters hold 40 bits: at this pace a case's code is safe for ages. Phone
+# carriers put thousands of people behind one address, so an address may try far more often.
+_PER_CASE = Limit(tries=10, seconds=15 * 60)
+_PER_ADDRESS = Limit(tries=600, seconds=60 * 60)
+
+_LIVE = """SELECT issue.*, cases.number, cases.kind, cases.unit, cases.name, cases.officer,
+    cases.badge, cases.intake_day, cases.intake_at, party.role, party.name_sealed,
+    party.phone_sealed, unit.name AS unit_name, unit.address, unit.phone,
+    withholding.reason AS withheld
+FROM issue
+JOIN party ON party.id = issue.party_id
+JOIN cases ON cases.id = issue.case_id
+JOIN unit ON unit.code = cases.unit
+LEFT JOIN withholding ON withholding.case_id = cases.id AND withholding.ended_at IS NULL
+WHERE issue.revoked_at IS NULL"""
+
+
+def live_issue(bureau: Bureau, change: Change, party_id: int) -> Record:
+    """The live issue of a party's receipt, made where there is none; joined with its case.
+
+    ``withheld`` is the reason where the case is not disclosed, else None.
+    """
+    return _find_live(bureau.db, party_id) or _make(bureau, change, party_id, ordinal=1)
+
+
+def reissue(bureau: Bureau, change: Change, party_id: int, reason: str) -> Record:
+    """A new issue in place of the live one, which stops working at once."""
+    live = live_issue(bureau, change, party_id)
+    revoke(change, live, reason)
+    return _make(bureau, change, party_id, ordinal=live["ordinal"] + 1)
+
+
+def revoke(change: Change, issue: Record, reason: str) -> None:
+    """Kill an issue: its token and code open nothing any more."""
+    change.db.run(
+        """UPDATE issue SET revoked_at = :at, revoked_by = :by, revoked_for = :reason
+        WHERE id = :id AND revoked_at IS NULL""",
+        at=change.at,
+        by=change.actor.name,
+        reason=reason,
+        id=issue["id"],
+    )
+    change.record("receipt.revoked", issue["number"], issue=issue["ordinal"], reason=reason)
+
+
+def hand_over(change: Change, issue: Record) -> None:
+    """Note that the paper was put into the party's hand; the first time counts."""
+    touched = change.db.run(
+        """UPDATE issue SET handed_over_at = :at, handed_over_by = :by
+        WHERE id = :id AND handed_over_at IS NULL""",
+        at=change.at,
+        by=change.actor.name,
+        id=issue["id"],
+    )
+    if touched:
+        change.record("receipt.handed_over", issue["number"], issue=issue["ordinal"])
+
+
+def link(bureau: Bureau, issue: Record) -> str:
+    """The address in the QR code."""
+    return f"{bureau.config.public_url}/r/{bureau.papers.sign(issue['token_id'])}"
+
+
+def manual_code(bureau: Bureau, issue: Record) -> str:
+    """The code to type where the camera does not help, 9 characters."""
+    return bureau.seals.open(issue["code_sealed"])
+
+
+def open_by_token(bureau: Bureau, token: str) -> Record:
+    """The live issue a token from the paper belongs to, joined with its case.
+
+    Raises NotFound, the same for forged, unknown and revoked ones and after the same work.
+    """
+    try:
+        token_id = bureau.papers.read(token)
+    except BadToken:
+        token_id = ""
+    return open_by_id(bureau.db, token_id)
+
+
+def open_by_id(db: Database, token_id: str) -> Record:
+    """The live issue of a receipt id that was verified before; raises NotFound."""
+    issue = db.row(f"{_LIVE} AND issue.token_id = :token_id", token_id=token_id)
+    if issue is None:
+        raise NotFound(
+            "这张回执无效，可能已被新的回执取代。",
+            "This receipt is not valid; it may have been replaced by a newer one.",
+        )
+    return issue
+
+
+def open_by_code(bureau: Bureau, number: str, code: str, address: str, now: datetime) -> Record:
+    """The live issue of a case number and the printed code.
+
+    Raises receipts.manual.BadCode where the code has a slip that its check character shows,
+    NotFound where number and code do not belong together, Throttled after too many tries.
+    """
+    key, wanted, second = number_key(number), read_code(code), int(now.timestamp())
+    limits = {
+        f"case {bureau.seals.fingerprint(key)}": _PER_CASE,
+        f"address {bureau.seals.fingerprint(address)}": _PER_ADDRESS,
+    }
+    count_try(bureau.db, limits, second)
+    live = bureau.db.rows(f"{_LIVE} AND cases.number_key = :key", key=key)
+    found = [one for one in live if hmac.compare_digest(manual_code(bureau, one), wanted)]
+    if not found:
+        raise NotFound(
+            "案件编号与查询码不符，请对照回执核对后重试。",
+            "The case number and the code do not belong together; please check both against the "
+            "receipt.",
+        )
+    forgive_try(bureau.db, limits, second)
+    return found[0]
+
+
+def count_visit(db: Database, issue: Record, now: datetime) -> None:
+    """Count a look-up: at most one a receipt and Beijing day."""
+    visit = {"party_id": issue["party_id"], "day": beijing_day(now).isoformat()}
+    if db.row("SELECT day FROM visit WHERE party_id = :party_id AND day = :day", **visit):
+        return
+    with db.transaction():
+        db.run(
+            """INSERT INTO visit (party_id, day, case_id, at)
+            VALUES (:party_id, :day, :case_id, :at) ON CONFLICT (party_id, day) DO NOTHING""",
+            **visit,
+            case_id=issue["case_id"],
+            at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+
+def _find_live(db: Database, party_id: int) -> Record | None:
+    return db.row(f"{_LIVE} AND issue.party_id = :party_id", party_id=party_id)
+
+
+def _make(bureau: Bureau, change: Change, party_id: int, ordinal: int) -> Record:
+    # Where another desk made the issue in the same moment, its one is taken.
+    made = change.db.run(
+        """INSERT INTO issue (party_id, case_id, token_id, ordinal, code_sealed, match_word,
+            issued_at, issued_by, revoked_by, revoked_for, handed_over_by)
+        SELECT party.id, party.case_id, :token_id, :ordinal, :code, :match_word,
+            :at, :by, '', '', ''
+        FROM party WHERE party.id = :party_id
+        ON CONFLICT DO NOTHING""",
+        token_id=new_receipt_id(),
+        party_id=party_id,
+        ordinal=ordinal,
+        code=bureau.seals.seal(new_code()),
+        match_word=new_match_word(),
+        at=change.at,
+        by=change.actor.name,
+    )
+    issue = _find_live(change.db, party_id)
+    if issue is None:
+        return _make(bureau, change, party_id, ordinal)
+    if made:
+        change.record("receipt.issued", issue["number"], issue=ordinal, role=issue["role"])
+    return issue

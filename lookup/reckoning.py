@@ -1,0 +1,139 @@
+"""Days that follow from a case's course and are kept beside it: due days, visible-by days.
+
+They are kept so that counting is a matter of comparing columns. What they were reckoned with
+(kinds and calendar) is kept too: where that has changed, `refresh` reckons all anew.
+"""
+
+import hashlib
+from datetime import date
+from importlib.metadata import version
+
+from lookup.bureau import Bureau
+from lookup.clocks import due
+from lookup.database import Record
+from lookup.errors import ConfigError
+from lookup.kinds import SHIPPED, Kind
+from lookup.workdays import Calendar
+
+_PAGE = 500
+
+
+def visible_by(kind: Kind, calendar: Calendar, happened: date) -> str:
+    """The last day on which a milestone must have become visible to the complainant."""
+    return calendar.add_working(happened, kind.visible_within).day.isoformat()
+
+
+def reckon_clocks(bureau: Bureau, case_id: int, kind: Kind) -> None:
+    """Write the clocks of a case anew from its milestones and extensions."""
+    db = bureau.db
+    reached = {
+        row["step"]: row
+        for row in db.rows(
+            "SELECT step, outcome, happened_day FROM milestone WHERE case_id = :case_id",
+            case_id=case_id,
+        )
+    }
+    extended = {
+        row["step"]: row["days"]
+        for row in db.rows(
+            "SELECT step, days FROM extension WHERE case_id = :case_id", case_id=case_id
+        )
+    }
+    db.run("DELETE FROM clock WHERE case_id = :case_id", case_id=case_id)
+    db.run_many(
+        """INSERT INTO clock
+        (case_id, step, start_day, days, due_day, provisional, extended, decided_day)
+        VALUES
+        (:case_id, :step, :start_day, :days, :due_day, :provisional, :extended, :decided_day)""",
+        [row | {"case_id": case_id} for row in _clocks(kind, bureau.calendar, reached, extended)],
+    )
+
+
+def _clocks(
+    kind: Kind, calendar: Calendar, reached: dict[str, Record], extended: dict[str, int]
+) -> list[Record]:
+    """The clocks that have started: a step not open to the case (closure of a refused one) has
+    none."""
+    outcomes = {step: row["outcome"] for step, row in reached.items()}
+    found = []
+    for milestone, clock in kind.clocks():
+        start = reached.get(clock.counted_from)
+        if start is None or not milestone.may_follow(outcomes):
+            continue
+        reckoned = due(
+            clock,
+            date.fromisoformat(start["happened_day"]),
+            calendar,
+            extended.get(milestone.step),
+        )
+        decided = reached.get(milestone.step)
+        found.append(
+            {
+                "step": milestone.step,
+                "start_day": start["happened_day"],
+                "days": reckoned.days,
+                "due_day": reckoned.day.isoformat(),
+                "provisional": int(reckoned.provisional),
+                "extended": int(reckoned.extended),
+                "decided_day": decided["happened_day"] if decided else None,
+            }
+        )
+    return found
+
+
+def refresh(bureau: Bureau) -> int:
+    """Reckon all stored days anew if kinds or calendar changed since; how many cases were done.
+
+    Raises ConfigError where cases are kept of a kind that is no longer configured.
+    """
+    db = bureau.db
+    rules = _rules_in_force(bureau)
+    kept = db.row("SELECT rules FROM reckoning WHERE id = 1")
+    if kept and kept["rules"] == rules:
+        return 0
+    _refuse_orphans(bureau)
+    done, last = 0, 0
+    while page := db.rows(
+        "SELECT id, kind FROM cases WHERE id > :last ORDER BY id LIMIT :page", last=last, page=_PAGE
+    ):
+        with db.transaction():
+            for case in page:
+                _refresh_case(bureau, case["id"], bureau.kinds[case["kind"]])
+        done, last = done + len(page), page[-1]["id"]
+    db.run(
+        """INSERT INTO reckoning (id, rules) VALUES (1, :rules)
+        ON CONFLICT (id) DO UPDATE SET rules = excluded.rules""",
+        rules=rules,
+    )
+    return done
+
+
+def _rules_in_force(bureau: Bureau) -> str:
+    digest = hashlib.sha256(version("chinesecalendar").encode())
+    for path in (SHIPPED, bureau.config.kinds_file, bureau.config.calendar_file):
+        digest.update(path.read_bytes() if path else b"-")
+    return digest.hexdigest()
+
+
+def _refresh_case(bureau: Bureau, case_id: int, kind: Kind) -> None:
+    reckon_clocks(bureau, case_id, kind)
+    happened = bureau.db.rows(
+        "SELECT id, happened_day FROM milestone WHERE case_id = :case_id", case_id=case_id
+    )
+    for row in happened:
+        bureau.db.run(
+            "UPDATE milestone SET visible_by = :visible_by WHERE id = :id",
+            id=row["id"],
+            visible_by=visible_by(kind, bureau.calendar, date.fromisoformat(row["happened_day"])),
+        )
+
+
+def _refuse_orphans(bureau: Bureau) -> None:
+    used = bureau.db.rows("SELECT kind, COUNT(*) AS cases FROM cases GROUP BY kind")
+    for row in used:
+        if row["kind"] not in bureau.kinds:
+            raise ConfigError(
+                f"类别“{row['kind']}”已有 {row['cases']} 个案件，KINDS_FILE 却未定义它，请补回。",
+                f"{row['cases']} cases are of the kind “{row['kind']}”, which KINDS_FILE no longer "
+                "defines; put it back.",
+            )

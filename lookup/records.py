@@ -1,0 +1,115 @@
+"""A case as it is handed in, by a register, the API or the desk; and the order it must keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lookup.beijing import BEIJING, Moment
+from lookup.errors import Refused
+from lookup.kinds import Kind
+from lookup.language import Text
+from lookup.vocabulary import plain
+
+INTAKE = "intake"
+REPORTED = "reported"
+
+
+@dataclass(frozen=True)
+class PartyRecord:
+    """A person with the right to follow the case; blank fields were not told."""
+
+    role: str
+    name: str
+    phone: str = ""
+    id_last4: str = ""
+
+
+@dataclass(frozen=True)
+class MilestoneRecord:
+    """A step that has happened (``moment``), or only an extension of its clock."""
+
+    step: str
+    moment: Moment | None
+    outcome: str = ""
+    extended_days: int | None = None
+    approved_by: str = ""
+
+
+@dataclass(frozen=True)
+class PropertyRecord:
+    """One seized, sealed or frozen thing."""
+
+    name: str
+    quantity: str
+    unit: str
+    measure: str
+    status: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """A whole case as handed in; ``warnings`` are values that were left out, and why."""
+
+    number: str
+    kind: Kind
+    unit: str
+    name: str
+    officer: str
+    badge: str
+    channel: str
+    reported: Moment | None
+    intake: Moment
+    parties: tuple[PartyRecord, ...]
+    milestones: tuple[MilestoneRecord, ...]
+    seized: tuple[PropertyRecord, ...]
+    withheld_reason: str
+    remark: str
+    warnings: tuple[Refused, ...] = ()
+
+    @property
+    def number_key(self) -> str:
+        """The number as two writings of it are compared."""
+        return number_key(self.number)
+
+
+def number_key(written: str) -> str:
+    """A case number without what people change in copying it: width, case and spaces."""
+    return plain(written).replace(" ", "").upper()
+
+
+def refuse_disorder(kind: Kind, moments: Mapping[str, Moment]) -> None:
+    """Raise Refused where a milestone lies before the nearest recorded one that it follows.
+
+    ``moments`` are those of the steps reached; reporting counts as the step before intake.
+    """
+    for step, moment in moments.items():
+        earlier = _nearest_before(kind, step, moments)
+        if earlier is not None and moment.is_before(moments[earlier]):
+            late, early = _name_of(kind, step), _name_of(kind, earlier)
+            before = said_moment(moments[earlier])
+            raise Refused(
+                "taken_in_at" if step == INTAKE else f"milestones.{step}.at",
+                said_moment(moment),
+                f"{late.zh}时间早于{early.zh}时间（{before}），请核对。",
+                f"“{late.en}” is dated before “{early.en}” ({before}); please check.",
+            )
+
+
+def _nearest_before(kind: Kind, step: str, moments: Mapping[str, Moment]) -> str | None:
+    if step == INTAKE:
+        return REPORTED if REPORTED in moments else None
+    followed = kind.milestone(step).follows if kind.has_step(step) else None
+    while followed is not None and followed not in moments:
+        followed = kind.milestone(followed).follows
+    return followed
+
+
+def _name_of(kind: Kind, step: str) -> Text:
+    return kind.milestone(step).name if kind.has_step(step) else Text("报案", "reporting")
+
+
+def said_moment(moment: Moment) -> str:
+    """A moment as staff write it, in Beijing time."""
+    if moment.at is None:
+        return moment.day_text
+    return moment.at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")

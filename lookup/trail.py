@@ -1,0 +1,206 @@
+"""The record of every change: an append-only Merkle log, hashed as in RFC 9162.
+
+A change and its entries are one transaction. A leaf is the hash of a nonce and the entry;
+the head row keeps the roots of the full subtrees ("peaks"), from which the root follows.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lookup.beijing import utc_now, utc_text
+from lookup.database import Database, Record
+from lookup.errors import StorageError
+
+_PAGE = 2000
+_HASHED = ("position", "at", "actor", "via", "action", "case_number", "detail")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who changes something and by which way in: command, register, web, desk, api, demo."""
+
+    name: str
+    via: str
+
+
+@dataclass
+class Change:
+    """A transaction in progress, its author and instant, and the entries it will leave."""
+
+    db: Database
+    actor: Actor
+    now: datetime
+    entries: list[Record] = field(default_factory=list)
+
+    @property
+    def at(self) -> str:
+        """The instant of the change as database text."""
+        return utc_text(self.now)
+
+    def record(self, action: str, case_number: str = "", **detail: Any) -> None:
+        """Note what was done; personal data goes in masked, for entries outlive a purge."""
+        self.entries.append(
+            {"action": action, "case_number": case_number, "detail": _canonical(detail)}
+        )
+
+
+@dataclass(frozen=True)
+class Head:
+    """The log's size and root: kept elsewhere, it shows whether the log was cut or rewritten."""
+
+    size: int
+    root: str
+
+
+@contextmanager
+def change(db: Database, actor: Actor, now: datetime | None = None) -> Iterator[Change]:
+    """Open a transaction whose recorded entries are appended to the trail as it commits."""
+    with db.transaction():
+        ongoing = Change(db, actor, now or utc_now())
+        yield ongoing
+        if ongoing.entries:
+            _append(ongoing)
+
+
+def head(db: Database) -> Head:
+    """The present head."""
+    row = db.row("SELECT size, peaks FROM trail_head WHERE id = 1") or {}
+    return Head(row["size"], _root(_peaks(row["peaks"])).hex())
+
+
+def verify(db: Database, kept: Head | None = None) -> list[str]:
+    """Every fault found, each naming its entry; an empty list where the log is whole.
+
+    ``kept`` is a head written down earlier: without one, a log that was cut at its end
+    together with its head row, or rewritten throughout, cannot be told from a whole one.
+    """
+    faults: list[str] = []
+    peaks: list[bytes] = []
+    expected = 0
+    for entry in _entries(db):
+        position = entry["position"]
+        if position != expected:
+            faults.append(_missing(expected, position - 1))
+        if _leaf(entry).hex() != entry["leaf"]:
+            faults.append(f"entry {position} was altered: {_describe(entry)}")
+        peaks = _grown(peaks, position, bytes.fromhex(entry["leaf"]))
+        root = _root(peaks).hex()
+        if root != entry["root"] and position == expected and not faults:
+            faults.append(f"entry {position} was replaced: {_describe(entry)}")
+        if kept and position == kept.size - 1 and root != kept.root:
+            faults.append(f"the entries up to {position} are not those the kept head was made of")
+        expected = position + 1
+    return faults + _against_heads(head(db), Head(expected, _root(peaks).hex()), kept, bool(faults))
+
+
+def _against_heads(stored: Head, found: Head, kept: Head | None, known_bad: bool) -> list[str]:
+    faults = []
+    size = found.size
+    if stored.size > size:
+        faults.append(_missing(size, stored.size - 1))
+    elif stored != found and not known_bad:
+        faults.append(f"the head row (size {stored.size}) does not belong to these entries")
+    if kept and kept.size > max(size, stored.size):
+        faults.append(_missing(size, kept.size - 1))
+    return faults
+
+
+def _missing(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first}–{last} are missing"
+
+
+def _describe(entry: Record) -> str:
+    about = f" on case {entry['case_number']}" if entry["case_number"] else ""
+    return f"{entry['action']}{about}, dated {entry['at']} by {entry['actor']}"
+
+
+def _entries(db: Database) -> Iterator[Record]:
+    last = -1
+    while page := db.rows(
+        "SELECT * FROM trail_entry WHERE position > :last ORDER BY position LIMIT :page",
+        last=last,
+        page=_PAGE,
+    ):
+        yield from page
+        last = page[-1]["position"]
+
+
+def _append(ongoing: Change) -> None:
+    """Take the head row last of all, so that others wait for it as briefly as can be."""
+    db = ongoing.db
+    # Raising the size in the statement that reads it keeps two writers from one position.
+    row = db.row(
+        "UPDATE trail_head SET size = size + :more WHERE id = 1 RETURNING size, peaks",
+        more=len(ongoing.entries),
+    )
+    if row is None:
+        raise StorageError(
+            "记录的首行不见了，请恢复备份。", "The trail's head row is gone; restore a backup."
+        )
+    peaks = _peaks(row["peaks"])
+    first = row["size"] - len(ongoing.entries)
+    for position, entry in enumerate(ongoing.entries, first):
+        entry |= {
+            "position": position,
+            "at": ongoing.at,
+            "actor": ongoing.actor.name,
+            "via": ongoing.actor.via,
+            "nonce": secrets.token_hex(16),
+        }
+        leaf = _leaf(entry)
+        peaks = _grown(peaks, position, leaf)
+        entry |= {"leaf": leaf.hex(), "root": _root(peaks).hex()}
+    db.run_many(
+        """INSERT INTO trail_entry
+        (position, at, actor, via, action, case_number, detail, nonce, leaf, root)
+        VALUES
+        (:position, :at, :actor, :via, :action, :case_number, :detail, :nonce, :leaf, :root)""",
+        ongoing.entries,
+    )
+    db.run(
+        "UPDATE trail_head SET peaks = :peaks WHERE id = 1",
+        peaks=" ".join(peak.hex() for peak in peaks),
+    )
+
+
+def _canonical(detail: Record) -> str:
+    return json.dumps(detail, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _leaf(entry: Record) -> bytes:
+    said = _canonical({name: entry[name] for name in _HASHED})
+    return hashlib.sha256(b"\x00" + bytes.fromhex(entry["nonce"]) + said.encode()).digest()
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _grown(peaks: list[bytes], size: int, leaf: bytes) -> list[bytes]:
+    """The peaks after one more leaf; ``size`` is the number of leaves before it."""
+    grown = [*peaks, leaf]
+    while size & 1:
+        right = grown.pop()
+        # A log with entries missing has too few peaks; its faults are told by position.
+        grown.append(_node(grown.pop(), right) if grown else right)
+        size >>= 1
+    return grown
+
+
+def _root(peaks: list[bytes]) -> bytes:
+    if not peaks:
+        return hashlib.sha256(b"").digest()
+    root = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        root = _node(peak, root)
+    return root
+
+
+def _peaks(written: str) -> list[bytes]:
+    return [bytes.fromhex(peak) for peak in written.split()]

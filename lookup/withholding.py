@@ -1,0 +1,66 @@
+"""Cases that are not disclosed, and since when."""
+
+from lookup.database import Database, Record
+from lookup.trail import Change
+
+
+def live_withholding(db: Database, case_id: int) -> Record | None:
+    """The withholding in force on a case, None where it is disclosed."""
+    return db.row(
+        "SELECT * FROM withholding WHERE case_id = :case_id AND ended_at IS NULL",
+        case_id=case_id,
+    )
+
+
+def put(change: Change, case_id: int, reason: str) -> Record:
+    """Withhold or disclose a case as the case system says; what changed.
+
+    There the second person has approved already. What the desk withheld stays withheld.
+    """
+    live = live_withholding(change.db, case_id)
+    if reason and live is None:
+        _begin(change, case_id, reason)
+        return {"withheld": ["", reason]}
+    if live is None or live["reason"] == reason or live["via"] == "desk":
+        return {}
+    _end(change, live["id"])
+    if reason:
+        _begin(change, case_id, reason)
+    else:
+        _show_all(change, case_id)
+    return {"withheld": [live["reason"], reason]}
+
+
+def _begin(change: Change, case_id: int, reason: str) -> None:
+    change.db.run(
+        """INSERT INTO withholding (case_id, reason, requested_at, requested_by, approved_at,
+            approved_by, ended_by, via)
+        VALUES (:case_id, :reason, :at, :by, :at, :by, '', :via)""",
+        case_id=case_id,
+        reason=reason,
+        at=change.at,
+        by=change.actor.name,
+        via=change.actor.via,
+    )
+
+
+def _end(change: Change, withholding_id: int) -> None:
+    change.db.run(
+        "UPDATE withholding SET ended_at = :at, ended_by = :by WHERE id = :id",
+        at=change.at,
+        by=change.actor.name,
+        id=withholding_id,
+    )
+
+
+def _show_all(change: Change, case_id: int) -> None:
+    """What was entered while the case was withheld becomes visible now, not earlier."""
+    from lookup.beijing import beijing_day
+
+    change.db.run(
+        """UPDATE milestone SET visible_at = :at, visible_day = :day
+        WHERE case_id = :case_id AND visible_at IS NULL""",
+        at=change.at,
+        day=beijing_day(change.now).isoformat(),
+        case_id=case_id,
+    )
