@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from lookup.beijing import Moment, parse_moment
 from lookup.errors import Refused
 from lookup.kinds import Kind, Kinds, Milestone
+from lookup.language import plain
 from lookup.records import (
     CaseRecord,
     MilestoneRecord,
@@ -30,7 +31,6 @@ from lookup.vocabulary import (
     ROLES,
     WITHHELD_REASONS,
     Words,
-    plain,
 )
 
 Body = Mapping[str, Any]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from lookup.clocks import Clock
 from lookup.language import Text
-from lookup.workdays import Code, Place, TextWithDay, read_code, read_table, read_toml
+from lookup.toml_tables import Code, Place, TextWithDay, read_code, read_table, read_toml
 
 SHIPPED = Path(__file__).with_name("kinds.toml")
 FIRST_STEP = "intake"

@@ -1,5 +1,6 @@
 """Text in the two languages that screen and paper speak, Chinese first."""
 
+import unicodedata
 from typing import Literal, NamedTuple
 
 Language = Literal["zh", "en"]
@@ -28,3 +29,15 @@ class Text(NamedTuple):
     def both(self) -> str:
         """Chinese, then English, on one line: for files that either reader may open."""
         return f"{self.zh} / {self.en}"
+
+
+_INVISIBLE = {"Cf", "Cs"}  # not Co: GB18030 keeps rare characters of names there
+
+
+def plain(written: str) -> str:
+    """A value as meant: full-width forms narrowed, controls, invisibles and margins removed."""
+    text = unicodedata.normalize("NFKC", written)
+    if not text.isprintable():
+        seen = (c for c in text if unicodedata.category(c) not in _INVISIBLE)
+        text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in seen)
+    return " ".join(text.split())

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from lookup.beijing import BEIJING, Moment
 from lookup.errors import Refused
 from lookup.kinds import Kind
-from lookup.language import Text
-from lookup.vocabulary import plain
+from lookup.language import Text, plain
 
 INTAKE = "intake"
 REPORTED = "reported"

@@ -1,17 +1,9 @@
 """The coded words of the domain, each with both languages and the words registers use."""
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lookup.language import Text
-
-
-def plain(written: str) -> str:
-    """A value as meant: full-width letters and digits narrowed, controls and margins removed."""
-    narrowed = unicodedata.normalize("NFKC", written)
-    kept = (c if unicodedata.category(c) != "Cc" else " " for c in narrowed)
-    return " ".join("".join(kept).split())
+from lookup.language import Text, plain
 
 
 @dataclass(frozen=True)
