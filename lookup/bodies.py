@@ -107,7 +107,8 @@ class _Reader:
             channel=CHANNELS.code_for(channel) or channel,
             reported=reported,
             intake=intake,
-            parties=parties,
+            # Somebody who gives no name has a right to a receipt too.
+            parties=parties or (PartyRecord("complainant", ""),),
             milestones=milestones,
             seized=seized,
             withheld_reason=withheld,

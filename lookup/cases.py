@@ -62,9 +62,10 @@ def require_case(db: Database, number: str) -> Record:
 def put_case(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -> Put:
     """Take in a case: add it, move the kept one on, or leave it as it is.
 
-    Raises Refused where the number belongs to another matter or a milestone lies before the one
-    it follows; then nothing of this case may be kept (the caller's transaction decides).
+    Raises Refused, before anything is written, where the number belongs to another matter or a
+    milestone lies before the one it follows.
     """
+    _refuse_disorder(record, {})
     # The row is locked before it is compared: two hand-ins of one case take turns.
     kept = change.db.row(
         "SELECT * FROM cases WHERE number_key = :key" + change.db.for_update,
@@ -76,7 +77,6 @@ def put_case(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) ->
 
 
 def _register(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -> Put:
-    _refuse_disorder(record, {})
     case = change.db.row(
         """INSERT INTO cases
         (number, number_key, kind, unit, name, officer, badge, channel, reported_day, reported_at,
@@ -112,11 +112,9 @@ def _move_on(bureau: Bureau, change: Change, kept: Record, record: CaseRecord, a
     on_file = course.read(change.db, kept["id"])
     _refuse_other_matter(bureau, kept, record)
     put = Put("unchanged", list(record.warnings))
-    behind = kept["known_as_of"] > as_of.text or (
-        not as_of.stated and course.is_behind(on_file, record)
-    )
-    if behind:
-        put.warnings.append(_left_alone(record))
+    behind = course.is_behind(on_file, record)
+    if kept["known_as_of"] > as_of.text or (behind and not as_of.stated):
+        put.warnings += [_left_alone(record)] if behind else []
         return put
     _refuse_disorder(record, on_file.milestones)
     _refuse_lost_steps(record, on_file.milestones)

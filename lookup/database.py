@@ -61,9 +61,9 @@ class _Sqlite:
         from sqlite_utils import Database as SqliteUtils
 
         raw = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-        raw.row_factory = _as_dict
         connection = SqliteUtils(raw)
         connection.enable_wal()
+        raw.row_factory = _as_dict
         for pragma in ("foreign_keys = ON", "synchronous = FULL"):
             connection.execute(f"PRAGMA {pragma}")
         return connection

@@ -25,13 +25,15 @@ Role = Literal["complainant", "victim", "guardian"]
 class Outcome:
     """What a milestone came to; ``register`` are the words that registers use for it.
 
-    ``ends``: no later milestone is to be expected. ``next`` tells the complainant what follows.
+    ``ends``: no later milestone is to be expected. ``said`` tells the complainant that it came,
+    on {day}, and ``next`` what follows.
     """
 
     code: Code
     name: Text
     register: tuple[str, ...] = ()
     ends: bool = False
+    said: TextWithDay | None = None
     next: Text | None = None
 
 
@@ -40,7 +42,8 @@ class Milestone:
     """A step in the life of a kind.
 
     ``expected`` is the phrase for it while it is awaited ("decision whether to file a case"),
-    ``next`` tells the complainant what comes after it. An optional milestone is never awaited.
+    ``said`` tells the complainant that it was reached, on {day}, ``next`` what comes after it;
+    an outcome's own words go before these. An optional milestone is never awaited.
     Each but the first ``follows`` an earlier step, ``only_after`` one of its outcomes if named.
     """
 
@@ -52,6 +55,7 @@ class Milestone:
     clock: Clock | None = None
     outcomes: tuple[Outcome, ...] = ()
     expected: Text | None = None
+    said: TextWithDay | None = None
     next: Text | None = None
 
     def may_follow(self, reached: Mapping[str, str | None]) -> bool:

@@ -295,6 +295,7 @@ class _CsvRows:
         self._text = io.TextIOWrapper(raw, encoding, newline="")
         self._number = 0
         self._pulled: list[str] = []  # the lines of the present record
+        self._length = 0
         self._ended = False
         self._records = csv.reader(self._lines(), delimiter=self._delimiter)
 
@@ -303,6 +304,7 @@ class _CsvRows:
 
     def __next__(self) -> tuple[int, Cells]:
         self._pulled.clear()
+        self._length = 0
         self._number += 1
         cells = next(self._records)
         # The reader forgives a quotation mark out of place as spreadsheet programs do. Where it
@@ -321,7 +323,8 @@ class _CsvRows:
     def _lines(self) -> Iterator[str]:
         while line := self._text.readline(_LONGEST_ROW + 1):
             self._pulled.append(line)
-            if sum(map(len, self._pulled)) > _LONGEST_ROW:
+            self._length += len(line)
+            if self._length > _LONGEST_ROW:
                 raise self._runaway()
             yield line
         self._ended = True

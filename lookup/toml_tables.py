@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from string import Formatter
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lookup.errors import ConfigError
 from lookup.language import LANGUAGES, Text
@@ -110,7 +110,7 @@ def _keyed(
 
 def _value(hint: Any, value: object, place: Place, key: str) -> Any:
     origin, args = get_origin(hint), get_args(hint)
-    if origin is UnionType:
+    if origin in (Union, UnionType):
         return _value(args[0], value, place, key)
     if origin is tuple:
         items = enumerate(_plain(list, value, place, key), 1)

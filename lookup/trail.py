@@ -16,6 +16,7 @@ from typing import Any
 from lookup.beijing import utc_now, utc_text
 from lookup.database import Database, Record
 from lookup.errors import StorageError
+from lookup.language import Text
 
 _PAGE = 2000
 _HASHED = ("position", "at", "actor", "via", "action", "case_number", "detail")
@@ -74,13 +75,13 @@ def head(db: Database) -> Head:
     return Head(row["size"], _root(_peaks(row["peaks"])).hex())
 
 
-def verify(db: Database, kept: Head | None = None) -> list[str]:
+def verify(db: Database, kept: Head | None = None) -> list[Text]:
     """Every fault found, each naming its entry; an empty list where the log is whole.
 
     ``kept`` is a head written down earlier: without one, a log that was cut at its end
     together with its head row, or rewritten throughout, cannot be told from a whole one.
     """
-    faults: list[str] = []
+    faults: list[Text] = []
     peaks: list[bytes] = []
     expected = 0
     for entry in _entries(db):
@@ -88,36 +89,52 @@ def verify(db: Database, kept: Head | None = None) -> list[str]:
         if position != expected:
             faults.append(_missing(expected, position - 1))
         if _leaf(entry).hex() != entry["leaf"]:
-            faults.append(f"entry {position} was altered: {_describe(entry)}")
-        peaks = _grown(peaks, position, bytes.fromhex(entry["leaf"]))
+            faults.append(_fault(entry, "被改动", "was altered"))
+        peaks = _grown(peaks, position, _bytes(entry["leaf"]))
         root = _root(peaks).hex()
-        if root != entry["root"] and position == expected and not faults:
-            faults.append(f"entry {position} was replaced: {_describe(entry)}")
+        if root != entry["root"] and not faults:
+            faults.append(_fault(entry, "被替换", "was replaced"))
         if kept and position == kept.size - 1 and root != kept.root:
-            faults.append(f"the entries up to {position} are not those the kept head was made of")
+            faults.append(
+                Text(
+                    f"第 {position} 条及以前的记录与所存首部不符，曾被整体改写。",
+                    f"The entries up to {position} are not those the kept head was made of: they "
+                    "were rewritten.",
+                )
+            )
         expected = position + 1
     return faults + _against_heads(head(db), Head(expected, _root(peaks).hex()), kept, bool(faults))
 
 
-def _against_heads(stored: Head, found: Head, kept: Head | None, known_bad: bool) -> list[str]:
+def _against_heads(stored: Head, found: Head, kept: Head | None, known_bad: bool) -> list[Text]:
     faults = []
     size = found.size
     if stored.size > size:
         faults.append(_missing(size, stored.size - 1))
     elif stored != found and not known_bad:
-        faults.append(f"the head row (size {stored.size}) does not belong to these entries")
+        faults.append(
+            Text(
+                f"首部（共 {stored.size} 条）与记录（共 {size} 条）不符。",
+                f"The head row ({stored.size} entries) does not belong to the {size} entries found.",
+            )
+        )
     if kept and kept.size > max(size, stored.size):
         faults.append(_missing(size, kept.size - 1))
     return faults
 
 
-def _missing(first: int, last: int) -> str:
-    return f"entry {first} is missing" if first == last else f"entries {first}–{last} are missing"
+def _missing(first: int, last: int) -> Text:
+    if first == last:
+        return Text(f"缺少第 {first} 条记录。", f"Entry {first} is missing.")
+    return Text(f"缺少第 {first} 至 {last} 条记录。", f"Entries {first}–{last} are missing.")
 
 
-def _describe(entry: Record) -> str:
-    about = f" on case {entry['case_number']}" if entry["case_number"] else ""
-    return f"{entry['action']}{about}, dated {entry['at']} by {entry['actor']}"
+def _fault(entry: Record, zh: str, en: str) -> Text:
+    named = f"{entry['action']} {entry['case_number']}".strip()
+    return Text(
+        f"第 {entry['position']} 条记录{zh}：{named}，{entry['at']}，{entry['actor']}。",
+        f"Entry {entry['position']} {en}: {named}, dated {entry['at']}, by {entry['actor']}.",
+    )
 
 
 def _entries(db: Database) -> Iterator[Record]:
@@ -175,7 +192,15 @@ def _canonical(detail: Record) -> str:
 
 def _leaf(entry: Record) -> bytes:
     said = _canonical({name: entry[name] for name in _HASHED})
-    return hashlib.sha256(b"\x00" + bytes.fromhex(entry["nonce"]) + said.encode()).digest()
+    return hashlib.sha256(b"\x00" + _bytes(entry["nonce"]) + said.encode()).digest()
+
+
+def _bytes(written: str) -> bytes:
+    """Bytes from hexadecimal; none from what somebody wrote over it."""
+    try:
+        return bytes.fromhex(written)
+    except ValueError:
+        return b""
 
 
 def _node(left: bytes, right: bytes) -> bytes:
@@ -203,4 +228,4 @@ def _root(peaks: list[bytes]) -> bytes:
 
 
 def _peaks(written: str) -> list[bytes]:
-    return [bytes.fromhex(peak) for peak in written.split()]
+    return [_bytes(peak) for peak in written.split()]

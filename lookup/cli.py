@@ -1,0 +1,354 @@
+"""Every command. Each says in one sentence what it did, or what was wrong and what to do."""
+
+import functools
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from lookup import demo as demonstration
+from lookup import exports, printing, register, trail
+from lookup.beijing import Moment, end_of_day, parse_moment, utc_now, utc_text
+from lookup.bureau import Bureau
+from lookup.cases import AsOf
+from lookup.errors import DaylightError
+from lookup.language import Language, Text
+from lookup.migrations import check_ready, migrate
+from lookup.rates import Question, rates
+from lookup.reckoning import refresh
+from lookup.tables import Table
+
+COMMANDS: list[click.Command] = []
+
+
+def register_commands(app: Flask) -> None:
+    """Make all commands known to ``flask``."""
+    for command in COMMANDS:
+        app.cli.add_command(command)
+
+
+def _language() -> Language:
+    """The language of the terminal: Chinese where its locale is, else English."""
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    locale = next((value for value in named if value), "")
+    return "zh" if locale.startswith("zh") else "en"
+
+
+def _say(text: Text) -> None:
+    click.echo(text.said_in(_language()))
+
+
+def _actor(via: str = "command") -> trail.Actor:
+    return trail.Actor(getpass.getuser(), via)
+
+
+def _command(name: str, *, prepared: bool = True) -> Callable[[Callable[..., None]], click.Command]:
+    """A command that is handed the bureau and tells errors in one sentence."""
+
+    def wrap(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def run(**options: Any) -> None:
+            bureau: Bureau = current_app.extensions["bureau"]
+            try:
+                if prepared:
+                    check_ready(bureau.db)
+                function(bureau, **options)
+            except DaylightError as error:
+                raise click.ClickException(error.text.said_in(_language())) from None
+
+        made = click.command(name)(with_appcontext(run))
+        COMMANDS.append(made)
+        return made
+
+    return wrap
+
+
+def day(written: str | Moment) -> Moment:
+    """The type of an option that takes a Beijing date, or a date and time."""
+    if isinstance(written, Moment):
+        return written
+    try:
+        return parse_moment(written)
+    except ValueError:
+        raise click.BadParameter(
+            Text(
+                f"“{written}”不是日期，请写成 2026-11-20 或 '2026-11-20 09:05'。",
+                f"“{written}” is not a date; write 2026-11-20 or '2026-11-20 09:05'.",
+            ).said_in(_language())
+        ) from None
+
+
+# A roll printer sets 203 dots to the inch; sheets are seen at 300.
+_DPI = {"a5": 300, "a4": 300, "roll80": 203}
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@_command("init", prepared=False)
+def init(bureau: Bureau) -> None:
+    """Prepare the database, or bring it up to this program. Repeats harmlessly."""
+    applied = migrate(bureau.db)
+    reckoned = refresh(bureau)
+    _say(
+        Text(
+            f"数据库就绪（本次执行 {len(applied)} 步，重新推算 {reckoned} 个案件的日期）。",
+            f"The database is ready ({len(applied)} steps applied now, the days of {reckoned} "
+            "cases reckoned anew).",
+        )
+    )
+
+
+@_command("demo", prepared=False)
+@click.option("--cases", default=300, show_default=True, help="How many cases to invent.")
+@click.option("--receipt", type=click.Path(path_type=Path), help="Print one to this name.")
+def demo(bureau: Bureau, cases: int, receipt: Path | None) -> None:
+    """Fill an empty database with invented cases at every stage; print one receipt."""
+    migrate(bureau.db)
+    refresh(bureau)
+    made = demonstration.fill(bureau, utc_now(), cases)
+    if made:
+        _say(Text(f"已写入 {made} 个虚构案件。", f"{made} invented cases written."))
+    shown = demonstration.shown(bureau.db, utc_now())
+    party_ids = printing.select(bureau, printing.Selection(list(shown.values())))
+    printed = printing.print_receipts(bureau, party_ids, printing.Order(), _actor(), utc_now())
+    links = {line["case"]: line["url"] for line in reversed(printed.links)}
+    for stage, number in shown.items():
+        click.echo(f"{stage:<30}{number}  {links[number]}")
+    if receipt:
+        _print_example(bureau, party_ids[:1], receipt)
+
+
+def _print_example(bureau: Bureau, party_ids: list[int], stem: Path) -> None:
+    for form in ("pdf", "png"):
+        target = printing.Target(stem.with_suffix(f".{form}"), "a5", form, 300)
+        printing.print_receipts(bureau, party_ids, printing.Order(), _actor(), utc_now(), target)
+        _say(Text(f"回执样张：{target.out}", f"A receipt: {target.out}"))
+
+
+@_command("import-units")
+@click.argument("file", type=FILE)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def import_units(bureau: Bureau, file: Path, form: str) -> None:
+    """Load the tree of units from FILE (CSV or XLSX). Repeatable."""
+    counts = register.import_units(bureau, file, _actor("register"))
+    if form == "json":
+        click.echo(json.dumps(counts))
+        return
+    _say(
+        Text(
+            "共 {rows} 个单位：新增 {new}，变更 {changed}，未变 {unchanged}。",
+            "{rows} units: {new} new, {changed} changed, {unchanged} unchanged.",
+        ).fill(**counts)
+    )
+
+
+@_command("import-cases")
+@click.argument("file", type=FILE)
+@click.option("--dry-run", is_flag=True, help="Show what would change; write only the rejects.")
+@click.option("--as-of", type=day, help="The register tells up to here (default now).")
+@click.option("--backlog", is_flag=True, help="A first load: counted apart from on-time figures.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where rejected rows go.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def import_cases(
+    bureau: Bureau,
+    file: Path,
+    dry_run: bool,
+    as_of: Moment | None,
+    backlog: bool,
+    rejects: Path | None,
+    form: str,
+) -> None:
+    """Take in a register of cases from FILE (CSV or XLSX). The same file twice changes nothing."""
+    with _bar(file.stat().st_size, file.name) as bar:
+        summary = register.import_cases(
+            bureau,
+            file,
+            _actor("register"),
+            AsOf(_instant(as_of), stated=as_of is not None, backlog=backlog),
+            rejects or Path(f"{file.stem}.rejects.csv"),
+            dry_run=dry_run,
+            progress=lambda table: _advance(bar, table),
+        )
+    if form == "json":
+        click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+        return
+    for warning in summary.warnings[:20]:
+        click.echo(_said_warning(warning), err=True)
+    if summary.warned > 20:
+        more = Text("另有 {n} 条提示。", "{n} more warnings.").fill(n=summary.warned - 20)
+        click.echo(more.said_in(_language()), err=True)
+    _say(register.said_summary(summary))
+
+
+def _said_warning(warning: dict[str, Any]) -> str:
+    reason = Text(warning["reason_zh"], warning["reason"])
+    where = Text(f"第 {warning['row']} 行", f"row {warning['row']}")
+    return f"{where.said_in(_language())} {warning['field']}: {reason.said_in(_language())}"
+
+
+def _instant(moment: Moment | None) -> Any:
+    if moment is None:
+        return utc_now()
+    return moment.at or end_of_day(moment.day)
+
+
+def _bar(length: int, label: str) -> Any:
+    return click.progressbar(
+        length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+    )
+
+
+def _advance(bar: Any, table: Table) -> None:
+    bar.update(table.position - bar.pos)
+
+
+@_command("print-receipts")
+@click.option("--case", "numbers", multiple=True, help="A case number; may be repeated.")
+@click.option("--unit", help="All cases of a unit and those below it.")
+@click.option("--since", type=day, help="Cases taken in since this day.")
+@click.option("--paper", type=click.Choice(["a5", "a4", "roll80"]), default="a5")
+@click.option("--format", "form", type=click.Choice(["pdf", "png"]), default="pdf")
+@click.option("--dpi", type=click.IntRange(150, 600), help="For PNG: 203 on a roll, else 300.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.option("--handed-over", is_flag=True, help="Note that the papers are handed over now.")
+@click.option("--reissue", is_flag=True, help="New papers; the old ones stop working at once.")
+@click.option("--reason", default="", help="Why they are reissued.")
+@click.option("--links", is_flag=True, help="Print case, issue, url, code and match as JSON lines.")
+def print_receipts(
+    bureau: Bureau,
+    numbers: tuple[str, ...],
+    unit: str | None,
+    since: Moment | None,
+    paper: Any,
+    form: Any,
+    dpi: int | None,
+    out: Path | None,
+    force: bool,
+    handed_over: bool,
+    reissue: bool,
+    reason: str,
+    links: bool,
+) -> None:
+    """Print receipts: the live issue of each party's, made where there is none yet."""
+    _check_print_options(numbers, unit, since, out, links, reissue, reason, force)
+    wanted = printing.Selection(numbers, unit, since.day if since else None)
+    party_ids = printing.select(bureau, wanted)
+    order = printing.Order(reissue=reason if reissue else None, handed_over=handed_over)
+    target = printing.Target(out, paper, form, dpi or _DPI[paper]) if out else None
+    with _bar(len(party_ids), str(out or "")) as bar:
+        printed = printing.print_receipts(
+            bureau, party_ids, order, _actor(), utc_now(), target, bar.update
+        )
+    for warning in printed.warnings:
+        click.echo(warning.said_in(_language()), err=True)
+    for line in printed.links if links else ():
+        click.echo(json.dumps(line, ensure_ascii=False))
+    if out and not links:
+        made = len(printed.links)
+        _say(Text(f"已打印 {made} 张回执：{out}", f"{made} receipts printed: {out}"))
+
+
+def _check_print_options(
+    numbers: tuple[str, ...],
+    unit: str | None,
+    since: Moment | None,
+    out: Path | None,
+    links: bool,
+    reissue: bool,
+    reason: str,
+    force: bool,
+) -> None:
+    faults = {
+        Text(
+            "请用 --case、--unit 或 --since 指明要打印哪些案件。",
+            "Say which cases with --case, --unit or --since.",
+        ): not (numbers or unit or since),
+        Text(
+            "请用 --out 指定文件，或用 --links 只列出链接。",
+            "Name a file with --out, or list links alone with --links.",
+        ): not (out or links),
+        Text("补发须用 --reason 写明原因。", "A reissue needs its --reason."): reissue
+        and not reason.strip(),
+        Text(
+            "--reason 只用于补发，请同时给出 --reissue。",
+            "--reason belongs to a reissue; give --reissue too.",
+        ): bool(reason) and not reissue,
+        Text(
+            f"文件“{out}”已存在；要覆盖请加 --force。",
+            f"The file “{out}” exists; add --force to replace it.",
+        ): out is not None and out.exists() and not force,
+    }
+    for text, applies in faults.items():
+        if applies:
+            raise click.UsageError(text.said_in(_language()))
+
+
+@_command("rates")
+@click.option("--from", "first", type=day, required=True, help="First day of intake.")
+@click.option("--to", "last", type=day, required=True, help="Last day of intake.")
+@click.option("--by", type=click.Choice(["unit", "kind", "month", "officer"]), default="unit")
+@click.option("--unit", help="Only this unit and those below it.")
+@click.option("--cutoff", type=day, help="Count as things stood then (default now).")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+def rates_command(
+    bureau: Bureau,
+    first: Moment,
+    last: Moment,
+    by: Any,
+    unit: str | None,
+    cutoff: Moment | None,
+    form: str,
+) -> None:
+    """The disclosure rates of a period, with the definition they follow."""
+    counted = rates(bureau, Question(first.day, last.day, by, unit, _instant(cutoff)))
+    if form == "json":
+        click.echo(exports.as_json(counted))
+    elif form == "csv":
+        click.echo(exports.as_csv(counted), nl=False)
+    else:
+        click.echo(exports.as_table(counted, _language()))
+
+
+@_command("trail-head")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
+def trail_head(bureau: Bureau, out: Path | None) -> None:
+    """The head of the record, to keep elsewhere: it shows later whether the record was cut."""
+    head = trail.head(bureau.db)
+    line = json.dumps({"size": head.size, "root": head.root, "at": utc_text(utc_now())})
+    if out is None:
+        click.echo(line)
+    else:
+        out.write_text(line + "\n", encoding="utf-8")
+
+
+@_command("verify-trail")
+@click.option("--head", "kept", type=FILE, help="A head written down earlier.")
+def verify_trail(bureau: Bureau, kept: Path | None) -> None:
+    """Check the record: every altered, removed, reordered or missing entry is named."""
+    faults = trail.verify(bureau.db, _read_head(kept) if kept else None)
+    for fault in faults:
+        click.echo(fault.said_in(_language()))
+    if faults:
+        sys.exit(1)
+    size = trail.head(bureau.db).size
+    _say(Text(f"记录完整，共 {size} 条。", f"The record is whole: {size} entries."))
+
+
+def _read_head(path: Path) -> trail.Head:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return trail.Head(int(told["size"]), str(told["root"]))
+    except (ValueError, KeyError, TypeError):
+        raise click.ClickException(
+            Text(
+                f"“{path}”不是 flask trail-head 写出的文件。",
+                f"“{path}” is not a file that flask trail-head wrote.",
+            ).said_in(_language())
+        ) from None

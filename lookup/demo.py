@@ -1,0 +1,336 @@
+"""Invented cases at every stage, lived through day by day as a bureau would enter them."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from secrets import token_hex
+from typing import Any
+
+from lookup.beijing import BEIJING, Moment, beijing_day
+from lookup.bodies import Bounds, read_case
+from lookup.bureau import Bureau
+from lookup.cases import AsOf, put_case, require_case
+from lookup.database import Database, Record
+from lookup.errors import StorageError
+from lookup.feedback import answer, comment, comments_of, rate
+from lookup.issues import count_visit, hand_over, live_issue
+from lookup.materials import receive_material, request_materials
+from lookup.parties import parties_of
+from lookup.trail import Actor, Change, change
+from lookup.units import UnitRecord, put_units
+
+_UNITS = [
+    ("5101000000", "蓉江市公安局", "", "蓉江市人民路1号", "028-55550000"),
+    ("5101040100", "城东分局", "5101000000", "城东区一环路东5号", "028-55550100"),
+    ("5101040101", "锦江路派出所", "5101040100", "城东区锦江路18号", "028-55550101"),
+    ("5101040102", "牛市口派出所", "5101040100", "城东区牛市口路7号", "028-55550102"),
+    ("5101040103", "沙河堡派出所", "5101040100", "城东区沙河堡街33号", "028-55550103"),
+    ("5101040200", "城西分局", "5101000000", "城西区二环路西12号", "028-55550200"),
+    ("5101040201", "青羊宫派出所", "5101040200", "城西区青羊街9号", "028-55550201"),
+    ("5101040202", "苏坡桥派出所", "5101040200", "城西区苏坡路60号", "028-55550202"),
+    ("5101040203", "浣花溪派出所", "5101040200", "城西区浣花路21号", "028-55550203"),
+]
+_STATIONS = [code for code, *_ in _UNITS if not code.endswith("00")]
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
+_GIVEN = [
+    "伟",
+    "芳",
+    "秀英",
+    "敏",
+    "静",
+    "丽",
+    "强",
+    "磊",
+    "军",
+    "洋",
+    "勇",
+    "艳",
+    "杰",
+    "娟",
+    "涛",
+]
+_CRIMES = ["被盗窃案", "被诈骗案", "被抢夺案", "故意毁坏财物案", "电信网络诈骗案"]
+_OFFENCES = ["殴打他人案", "偷窥案", "赌博案", "扰乱公共秩序案", "饲养动物干扰正常生活案"]
+_THINGS = [
+    ("手机", "1", "部"),
+    ("现金", "3200", "元"),
+    ("电动自行车", "1", "辆"),
+    ("银行卡", "2", "张"),
+]
+_MATERIALS = ["身份证复印件", "购物发票或转账记录", "伤情照片"]
+_COMMENTS = [
+    ("请问什么时候可以领回手机？", "您好，物品仍在鉴定，结束后民警会当面通知您领取。"),
+    ("民警很耐心，谢谢！", ""),
+    ("已经过了期限，怎么还没有消息？", "抱歉让您久等，办案民警今天会给您去电说明。"),
+]
+_DAYS_BACK = 150
+
+# What becomes of a case, and how often in a hundred.
+_FATES = {
+    "fresh": 4,
+    "filed": 16,
+    "overdue": 6,
+    "extended": 6,
+    "refused": 6,
+    "refused_served": 6,
+    "withheld": 5,
+    "two_parties": 6,
+    "with_property": 15,
+    "closed": 30,
+}
+
+
+@dataclass(order=True)
+class _Event:
+    at: datetime
+    order: int
+    happen: Callable[[datetime], None] = field(compare=False)
+
+
+def fill(bureau: Bureau, now: datetime, cases: int) -> int:
+    """Invent so many cases up to ``now``; none where this was done before. How many were made.
+
+    Raises StorageError where the database holds cases that were not invented here.
+    """
+    if bureau.db.row("SELECT id FROM cases LIMIT 1"):
+        _refuse_real_cases(bureau.db)
+        return 0
+    with change(bureau.db, Actor("演示", "demo"), now - timedelta(_DAYS_BACK)) as ongoing:
+        put_units(ongoing, [UnitRecord(0, *unit) for unit in _UNITS])
+    story = _Story(bureau, random.Random(20260101), now)  # noqa: S311
+    for number in range(cases):
+        story.invent(number)
+    for event in sorted(story.events):
+        event.happen(event.at)
+    return cases
+
+
+# Where a visitor finds each stage: a condition on the case, found in whatever was invented.
+_STAGES = {
+    "刚受案 just taken in": """NOT EXISTS (SELECT 1 FROM clock WHERE case_id = cases.id
+        AND due_day < :today) AND cases.intake_day >= :yesterday""",
+    "已超期 overdue": """EXISTS (SELECT 1 FROM clock WHERE case_id = cases.id
+        AND decided_day IS NULL AND due_day < :today)""",
+    "已延期 extended": """EXISTS (SELECT 1 FROM clock WHERE case_id = cases.id
+        AND decided_day IS NULL AND extended = 1 AND due_day >= :today)""",
+    "不予立案 refused": """EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id
+        AND step = 'notice')""",
+    "不予公开 withheld": "EXISTS (SELECT 1 FROM withholding WHERE case_id = cases.id)",
+    "两名当事人 two parties": "(SELECT COUNT(*) FROM party WHERE case_id = cases.id) > 1",
+    "已结案，有财物 closed, property": """EXISTS (SELECT 1 FROM property WHERE case_id = cases.id)
+        AND EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id AND step = 'closure')""",
+}
+
+
+def shown(db: Database, now: datetime) -> dict[str, str]:
+    """A case number for each stage worth looking at."""
+    days = {"today": beijing_day(now), "yesterday": beijing_day(now - timedelta(days=1))}
+    found = {
+        stage: db.row(
+            f"SELECT number FROM cases WHERE {condition} ORDER BY intake_day DESC, id LIMIT 1",
+            **{name: day.isoformat() for name, day in days.items() if f":{name}" in condition},
+        )
+        for stage, condition in _STAGES.items()
+    }
+    return {stage: row["number"] for stage, row in found.items() if row}
+
+
+def _refuse_real_cases(db: Database) -> None:
+    made = db.row("SELECT via FROM trail_entry WHERE action = 'case.registered' LIMIT 1")
+    if made is None or made["via"] != "demo":
+        raise StorageError(
+            "数据库里已有真实案件，演示数据只写入空数据库。",
+            "The database holds real cases; the demonstration wants an empty one.",
+        )
+
+
+class _Story:
+    """Plans every case as events, so that they can be entered in the order of time."""
+
+    def __init__(self, bureau: Bureau, dice: random.Random, now: datetime) -> None:
+        self.events: list[_Event] = []
+        self._bureau = bureau
+        self._dice = dice
+        self._now = now
+        self._order = count()
+        self._fates = _fates(dice)
+
+    def invent(self, serial: int) -> None:
+        """Plan one case and all that will be said about it."""
+        dice = self._dice
+        fate = self._fates[serial % len(self._fates)]
+        criminal = fate in ("extended", "refused", "refused_served") or dice.random() < 0.45
+        intake = self._intake(fate)
+        body = self._body(serial, criminal, intake)
+        if fate == "withheld":
+            body["withheld_reason"] = dice.choice(["个人隐私", "未成年人"])
+        if fate == "two_parties":
+            body["parties"].append({"role": "victim", "name": self._name(), "phone": self._phone()})
+        if fate == "with_property":
+            body["property"] = [self._thing(kept=True), self._thing(kept=dice.random() < 0.5)]
+        self._enter(intake, body)
+        for at, milestone in _steps(fate, criminal, intake, dice):
+            body = body | {"milestones": [*body.get("milestones", []), milestone]}
+            self._enter(at, body)
+        self._live(body["number"], intake, fate)
+
+    def _intake(self, fate: str) -> datetime:
+        """Recent enough for what is under way, long ago enough for what has run out."""
+        spans = {"fresh": (0.1, 0.9), "overdue": (9, 40), "extended": (4, 20), "filed": (2, 25)}
+        first, last = spans.get(fate, (12, _DAYS_BACK))
+        at = self._now - timedelta(days=self._dice.uniform(first, last))
+        return at.replace(second=0)
+
+    def _body(self, serial: int, criminal: bool, intake: datetime) -> dict[str, Any]:
+        dice, unit = self._dice, self._dice.choice(_STATIONS)
+        surname = dice.choice(_SURNAMES)
+        month = intake.astimezone(BEIJING).strftime("%Y%m")
+        return {
+            "number": f"{'A' if criminal else 'J'}{unit}{month}{serial + 1:05d}",
+            "kind": "criminal" if criminal else "administrative",
+            "unit": unit,
+            "name": f"{surname}某{dice.choice(_CRIMES if criminal else _OFFENCES)}",
+            "officer": self._officer(unit),
+            "badge": f"0{dice.randint(10000, 99999)}",
+            "channel": dice.choice(["110", "窗口", "网上", "电话"]),
+            "reported_at": _written(intake - timedelta(minutes=dice.randint(10, 90))),
+            "taken_in_at": _written(intake),
+            "parties": [
+                {"role": "complainant", "name": self._name(surname), "phone": self._phone()}
+            ],
+        }
+
+    def _officer(self, unit: str) -> str:
+        officers = [s + g for s, g in zip(_SURNAMES, _GIVEN, strict=False)]
+        place = _STATIONS.index(unit) * 2 + self._dice.randint(0, 1)
+        return officers[place % len(officers)]
+
+    def _name(self, surname: str = "") -> str:
+        return (surname or self._dice.choice(_SURNAMES)) + self._dice.choice(_GIVEN)
+
+    def _phone(self) -> str:
+        # 199-0000 numbers are not given out: nobody's phone rings for a demonstration.
+        return f"1990000{self._dice.randint(0, 9999):04d}"
+
+    def _thing(self, *, kept: bool) -> dict[str, str]:
+        name, quantity, unit = self._dice.choice(_THINGS)
+        state = {
+            "measure": "扣押",
+            "status": "保管中" if kept else "已发还",
+            "place": "涉案财物管理室",
+        }
+        return {"name": name, "quantity": quantity, "unit": unit, **state}
+
+    def _enter(self, happened: datetime, body: dict[str, Any]) -> None:
+        """What happened is typed in a little later; now and then far too late."""
+        late = self._dice.random() < 0.06
+        lag = timedelta(days=self._dice.uniform(9, 14)) if late else timedelta(hours=0.2)
+        at = min(happened + lag, self._now)
+        if happened <= self._now:
+            self._plan(at, lambda when: self._put(when, body))
+
+    def _put(self, when: datetime, body: dict[str, Any]) -> None:
+        bounds = Bounds(self._bureau.kinds, frozenset(_STATIONS), Moment.of(when))
+        record = read_case(body, bounds)
+        with change(self._bureau.db, Actor(body["officer"], "demo"), when) as ongoing:
+            put_case(self._bureau, ongoing, record, AsOf(when, stated=True))
+
+    def _live(self, number: str, intake: datetime, fate: str) -> None:
+        """The paper is given, opened, and what its holder says is entered."""
+        dice = self._dice
+        if dice.random() < 0.93:
+            self._plan(intake + timedelta(minutes=20), lambda when: self._give(when, number))
+        for _ in range(dice.choice([0, 1, 1, 2, 3])):
+            at = intake + timedelta(days=dice.uniform(0.2, 20))
+            self._plan(at, lambda when: self._visit(when, number))
+        if fate in ("fresh", "filed", "overdue"):
+            self._plan(intake + timedelta(hours=1), lambda when: self._ask_for(when, number))
+        if fate != "withheld" and dice.random() < 0.4:
+            level = dice.choices("54321", weights=[46, 30, 12, 8, 4])[0]
+            at = intake + timedelta(days=1)
+            self._plan(at, lambda when: self._rate(when, number, level))
+        if fate != "withheld" and dice.random() < 0.2:
+            said = dice.choice(_COMMENTS)
+            at = intake + timedelta(days=2)
+            self._plan(at, lambda when: self._comment(when, number, *said))
+
+    def _plan(self, at: datetime, happen: Callable[[datetime], None]) -> None:
+        if at <= self._now:
+            self.events.append(_Event(at, next(self._order), happen))
+
+    def _give(self, when: datetime, number: str) -> None:
+        with self._desk(when) as ongoing:
+            for issue in self._issues(ongoing, number):
+                hand_over(ongoing, issue)
+
+    def _visit(self, when: datetime, number: str) -> None:
+        with self._desk(when) as ongoing:
+            issue = self._dice.choice(self._issues(ongoing, number))
+        count_visit(self._bureau.db, issue, when)
+
+    def _ask_for(self, when: datetime, number: str) -> None:
+        with self._desk(when) as ongoing:
+            case = require_case(self._bureau.db, number)
+            request_materials(ongoing, case, _MATERIALS)
+            receive_material(ongoing, case, _MATERIALS[0], beijing_day(when))
+
+    def _rate(self, when: datetime, number: str, level: str) -> None:
+        with change(self._bureau.db, Actor("报案人", "web"), when) as ongoing:
+            issue = self._issues(ongoing, number)[0]
+            rate(self._bureau, ongoing, issue, "intake", level, [], token_hex(8))
+
+    def _comment(self, when: datetime, number: str, said: str, answered: str) -> None:
+        with change(self._bureau.db, Actor("报案人", "web"), when) as ongoing:
+            issue = self._issues(ongoing, number)[0]
+            comment(self._bureau, ongoing, issue, said, token_hex(8))
+        if answered:
+            made = comments_of(self._bureau.db, issue["party_id"])[-1]
+            self._plan_answer(when + timedelta(days=1), made["id"], answered)
+
+    def _plan_answer(self, at: datetime, comment_id: int, text: str) -> None:
+        with self._desk(min(at, self._now)) as ongoing:
+            answer(ongoing, comment_id, text)
+
+    def _issues(self, ongoing: Change, number: str) -> list[Record]:
+        case = require_case(self._bureau.db, number)
+        parties = parties_of(self._bureau.db, case["id"])
+        return [live_issue(self._bureau, ongoing, party["id"]) for party in parties]
+
+    def _desk(self, when: datetime) -> AbstractContextManager[Change]:
+        return change(self._bureau.db, Actor("值班民警", "demo"), when)
+
+
+def _steps(
+    fate: str, criminal: bool, intake: datetime, dice: random.Random
+) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """The milestones of a fate, each with when it happens."""
+    if fate in ("fresh", "overdue"):
+        return
+    if fate == "extended":
+        extension = {"step": "filing", "extended_days": 30, "approved_by": "陈局长"}
+        yield intake + timedelta(days=2), extension
+        return
+    decided = intake + (timedelta(days=dice.uniform(0.5, 3.4)) if criminal else timedelta(hours=2))
+    refused = fate.startswith("refused")
+    outcome = "refused" if refused else "filed"
+    yield decided, {"step": "filing", "at": _written(decided), "outcome": outcome}
+    if fate == "refused_served":
+        served = decided + timedelta(days=1)
+        yield served, {"step": "notice", "at": _written(served)}
+    if fate == "closed" or (not refused and fate != "filed" and dice.random() < 0.5):
+        closed = decided + timedelta(days=dice.uniform(3, 34))
+        outcomes = ["移送审查起诉", "撤销案件"] if criminal else ["行政处罚决定", "调解结案"]
+        yield closed, {"step": "closure", "at": _written(closed), "outcome": dice.choice(outcomes)}
+
+
+def _fates(dice: random.Random) -> list[str]:
+    fates = [fate for fate, share in _FATES.items() for _ in range(share)]
+    dice.shuffle(fates)
+    return fates
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")

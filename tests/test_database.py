@@ -1,0 +1,409 @@
+"""The door to the database, on both engines: all or nothing, many at once, and clear errors."""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from lookup.database import Database, open_database
+from lookup.errors import ConfigError, Refused, StorageError
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """A database with one table of named counters."""
+    opened = open_database(database_url)
+    opened.run("CREATE TABLE counter (name TEXT PRIMARY KEY, hits BIGINT NOT NULL)")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other(db: Database, database_url: str) -> Iterator[Database]:
+    """A second program at the same database."""
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for locks end soon."""
+    monkeypatch.setattr("lookup.database._BUSY_SECONDS", 1)
+
+
+def _add(db: Database, *names: str) -> None:
+    db.run_many(
+        "INSERT INTO counter (name, hits) VALUES (:name, 1)", [{"name": name} for name in names]
+    )
+
+
+def _names(db: Database) -> list[str]:
+    return sorted(row["name"] for row in db.rows("SELECT name FROM counter"))
+
+
+def _count_up(url: str, times: int) -> None:
+    db = open_database(url)
+    for _ in range(times):
+        with db.transaction():
+            row = db.row("SELECT hits FROM counter WHERE name = 'shared'" + db.for_update)
+            db.run("UPDATE counter SET hits = :hits WHERE name = 'shared'", hits=row["hits"] + 1)  # type: ignore[index]
+    db.close()
+
+
+def _hits(db: Database) -> object:
+    row = db.row("SELECT hits FROM counter WHERE name = 'shared'")
+    return row and row["hits"]
+
+
+# Statements
+
+
+def test_rows_are_dicts_by_column_name(db: Database) -> None:
+    _add(db, "a", "b")
+    assert db.rows("SELECT name, hits AS times FROM counter ORDER BY name") == [
+        {"name": "a", "times": 1},
+        {"name": "b", "times": 1},
+    ]
+    assert db.row("SELECT name FROM counter WHERE name = :name", name="c") is None
+
+
+def test_run_tells_how_many_rows_it_touched(db: Database) -> None:
+    _add(db, "a", "b")
+    assert db.run("UPDATE counter SET hits = 5") == 2
+    assert db.run("DELETE FROM counter WHERE name = :name", name="nobody") == 0
+
+
+def test_running_for_no_rows_does_nothing(db: Database) -> None:
+    db.run_many("INSERT INTO counter (name, hits) VALUES (:name, 1)", [])
+    assert _names(db) == []
+
+
+@pytest.mark.parametrize("sql", ["'a%' = :wanted", "'10:30' = :wanted", "CAST(:wanted AS TEXT) = 'a%'"])
+def test_percent_signs_and_colons_in_literals_are_left_alone(db: Database, sql: str) -> None:
+    wanted = "10:30" if "10:30" in sql else "a%"
+    assert db.row(f"SELECT 1 AS found WHERE {sql}", wanted=wanted) == {"found": 1}
+
+
+def test_a_pattern_without_parameters_keeps_its_percent_sign(db: Database) -> None:
+    _add(db, "apple", "pear")
+    assert db.rows("SELECT name FROM counter WHERE name LIKE 'ap%'") == [{"name": "apple"}]
+
+
+def test_sums_are_whole_numbers_on_both_engines(db: Database) -> None:
+    _add(db, "a", "b")
+    row = db.row("SELECT SUM(hits) AS total, COUNT(*) AS number FROM counter")
+    assert row == {"total": 2, "number": 2}
+    assert {type(value) for value in row.values()} == {int}
+
+
+def test_a_closed_database_opens_again_with_the_next_statement(db: Database) -> None:
+    _add(db, "a")
+    db.close()
+    assert _names(db) == ["a"]
+
+
+# All or nothing
+
+
+def test_a_transaction_is_kept_as_a_whole(db: Database, other: Database) -> None:
+    with db.transaction():
+        _add(db, "a")
+        assert _names(other) == []
+        _add(db, "b")
+    assert _names(other) == ["a", "b"]
+
+
+def test_nothing_of_a_failed_transaction_is_kept(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        _add(db, "a")
+        raise ZeroDivisionError
+    with db.transaction():
+        _add(db, "b")
+    assert _names(db) == ["b"]
+
+
+def test_a_statement_that_failed_takes_its_transaction_along(db: Database) -> None:
+    with pytest.raises(Exception, match="(?i)unique"), db.transaction():
+        _add(db, "a")
+        _add(db, "a")
+    assert _names(db) == []
+
+
+def test_a_failed_inner_part_leaves_the_outer_one_whole(db: Database) -> None:
+    with db.transaction():
+        _add(db, "before")
+        with pytest.raises(Exception, match="(?i)unique"), db.transaction():
+            _add(db, "inner")
+            _add(db, "before")
+        with db.transaction():
+            _add(db, "second inner")
+        _add(db, "after")
+    assert _names(db) == ["after", "before", "second inner"]
+
+
+def test_a_finished_inner_part_goes_with_a_failed_outer_one(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        with db.transaction(), db.transaction():
+            _add(db, "inner")
+        raise ZeroDivisionError
+    assert _names(db) == []
+
+
+def test_thousands_of_failed_inner_parts_do_not_exhaust_the_outer_one(db: Database) -> None:
+    with db.transaction():
+        for number in range(3000):
+            with pytest.raises(ZeroDivisionError), db.transaction():
+                _add(db, f"failed {number}")
+                raise ZeroDivisionError
+        _add(db, "kept")
+    assert _names(db) == ["kept"]
+
+
+def test_a_rehearsal_shows_its_effects_and_leaves_none(db: Database) -> None:
+    with db.rehearsal():
+        _add(db, "a")
+        assert _names(db) == ["a"]
+    assert _names(db) == []
+
+
+def test_a_rehearsal_within_a_transaction_undoes_only_itself(db: Database) -> None:
+    with db.transaction():
+        _add(db, "a")
+        with db.rehearsal():
+            with db.transaction():
+                _add(db, "b")
+            _add(db, "c")
+        _add(db, "d")
+    assert _names(db) == ["a", "d"]
+
+
+def test_an_error_within_a_rehearsal_comes_through(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError), db.rehearsal():
+        _add(db, "a")
+        raise ZeroDivisionError
+    assert _names(db) == []
+
+
+# Many at once
+
+
+def test_threads_that_read_then_write_lose_nothing(db: Database, database_url: str) -> None:
+    _add(db, "shared")
+
+    def count() -> None:
+        for _ in range(25):
+            with db.transaction():
+                row = db.row("SELECT hits FROM counter WHERE name = 'shared'" + db.for_update)
+                assert row is not None
+                db.run("UPDATE counter SET hits = :hits", hits=row["hits"] + 1)
+        db.close()
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert _hits(db) == 101
+
+
+def test_processes_that_read_then_write_lose_nothing(db: Database, database_url: str) -> None:
+    _add(db, "shared")
+    spawn = get_context("spawn")
+    start = spawn.Barrier(2)
+    with ProcessPoolExecutor(2, spawn, start.wait) as pool:
+        list(pool.map(_count_up, [database_url] * 4, [50] * 4))
+    assert _hits(db) == 201
+
+
+def test_a_forked_child_opens_a_connection_of_its_own(db: Database) -> None:
+    _add(db, "shared")
+    child = os.fork()
+    if not child:
+        try:
+            for _ in range(50):
+                db.run("UPDATE counter SET hits = hits + 1")
+        finally:
+            os._exit(0)
+    for _ in range(50):
+        db.run("UPDATE counter SET hits = hits + 1")
+    assert os.waitpid(child, 0) == (child, 0)
+    assert _hits(db) == 101
+
+
+def test_a_writer_that_waits_too_long_is_told_to_try_again(
+    impatient: None, db: Database, other: Database
+) -> None:
+    _add(db, "shared")
+    with db.transaction():
+        db.run("UPDATE counter SET hits = 7")
+        with pytest.raises(StorageError, match="busy") as caught, other.transaction():
+            other.run("UPDATE counter SET hits = 8")
+    assert "请稍后重试" in caught.value.text.zh
+    assert _hits(other) == 7
+
+
+# What cannot be
+
+
+def test_missing_tables_ask_for_flask_init(db: Database) -> None:
+    with pytest.raises(StorageError, match="flask init"):
+        db.rows("SELECT * FROM cases")
+
+
+def test_a_nul_is_refused_before_any_engine_sees_it(db: Database) -> None:
+    with pytest.raises(Refused) as caught:
+        db.run("INSERT INTO counter (name, hits) VALUES (:name, 1)", name="a\0b")
+    assert caught.value.field == "name"
+    with pytest.raises(Refused):
+        _add(db, "c", "d\0")
+    assert _names(db) == []
+
+
+def test_an_address_of_neither_engine_is_refused() -> None:
+    with pytest.raises(ConfigError, match="sqlite:///"):
+        open_database("mysql://localhost/daylight")
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/daylight", "sqlite:////no/such/folder/x"])
+def test_a_database_out_of_reach_is_said_clearly(url: str) -> None:
+    with pytest.raises(StorageError, match=r"cannot be (reached|opened)"):
+        open_database(url).rows("SELECT 1")
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("not a database, however long it may be. " * 50)
+    with pytest.raises(StorageError, match=r"notes\.txt.* is not an SQLite database"):
+        open_database(f"sqlite:///{file}").rows("SELECT 1")
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """A database in a file."""
+    opened = open_database(f"sqlite:///{tmp_path / 'daylight.db'}")
+    opened.run("CREATE TABLE counter (name TEXT PRIMARY KEY, hits BIGINT NOT NULL)")
+    yield opened
+    opened.close()
+
+
+def test_a_file_that_may_not_be_written_is_named(sqlite: Database) -> None:
+    sqlite.run("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match=r"daylight\.db.* is read-only"):
+        _add(sqlite, "a")
+
+
+def test_a_full_disk_is_said_and_what_was_there_stays(sqlite: Database) -> None:
+    _add(sqlite, "a")
+    sqlite.run("PRAGMA max_page_count = 5")
+    with pytest.raises(StorageError, match="disk is full"), sqlite.transaction():
+        with sqlite.transaction():
+            _add(sqlite, "b", *(f"{n} {'x' * 500}" for n in range(50)))
+    with pytest.raises(StorageError, match="disk is full"), sqlite.transaction():
+        _add(sqlite, "c", *(f"{n} {'x' * 500}" for n in range(50)))
+    sqlite.run("PRAGMA max_page_count = 5000")
+    with sqlite.transaction():
+        _add(sqlite, "d")
+    assert _names(sqlite) == ["a", "d"]
+
+
+def test_every_commit_to_a_file_is_flushed_to_the_disk(sqlite: Database) -> None:
+    assert sqlite.row("PRAGMA synchronous") == {"synchronous": 2}
+    assert sqlite.row("PRAGMA foreign_keys") == {"foreign_keys": 1}
+    assert sqlite.row("PRAGMA journal_mode") == {"journal_mode": "wal"}
+
+
+# Lost connections
+
+
+@pytest.fixture
+def postgres(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database on a server."""
+    opened = open_database(request.getfixturevalue("postgresql"))
+    opened.run("DROP TABLE IF EXISTS counter")
+    opened.run("CREATE TABLE counter (name TEXT PRIMARY KEY, hits BIGINT NOT NULL)")
+    yield opened
+    opened.run("DROP TABLE counter")
+    opened.close()
+
+
+@pytest.fixture
+def admin(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Who can cut the connections of others."""
+    opened = open_database(request.getfixturevalue("postgresql"))
+    yield opened
+    opened.close()
+
+
+def _cut(admin: Database, pid: int) -> None:
+    admin.rows("SELECT pg_terminate_backend(:pid, 5000)", pid=pid)
+
+
+def _pid(db: Database) -> int:
+    row = db.row("SELECT pg_backend_pid() AS pid")
+    assert row is not None
+    return int(row["pid"])
+
+
+def test_an_idle_connection_that_was_cut_is_opened_again(
+    postgres: Database, admin: Database
+) -> None:
+    _cut(admin, _pid(postgres))
+    _add_one(postgres, "read after")
+    _cut(admin, _pid(postgres))
+    with postgres.transaction():
+        _add(postgres, "written after")
+    assert _names(postgres) == ["read after", "written after"]
+
+
+def _add_one(db: Database, name: str) -> None:
+    db.run("INSERT INTO counter (name, hits) VALUES (:name, 1)", name=name)
+
+
+def test_a_many_rowed_write_over_a_cut_connection_loses_no_row(
+    postgres: Database, admin: Database
+) -> None:
+    _cut(admin, _pid(postgres))
+    with pytest.raises(StorageError, match="cannot be reached"):
+        _add(postgres, "a", "b")
+    _add(postgres, "c")
+    assert _names(postgres) == ["c"]
+
+
+def test_a_transaction_whose_connection_is_cut_fails_as_a_whole(
+    postgres: Database, admin: Database
+) -> None:
+    with pytest.raises(StorageError, match="cannot be reached"), postgres.transaction():
+        _add(postgres, "a")
+        with postgres.transaction():
+            _add(postgres, "b")
+            _cut(admin, _pid(postgres))
+            _add(postgres, "c")
+    assert _names(postgres) == []
+
+
+def test_after_a_cut_nothing_is_written_outside_the_transaction(
+    postgres: Database, admin: Database
+) -> None:
+    with pytest.raises(StorageError, match="cannot be reached"), postgres.transaction():
+        _cut(admin, _pid(postgres))
+        with pytest.raises(StorageError):
+            _add_one(postgres, "noticed")
+        _add_one(postgres, "as if nothing had happened")
+    assert _names(postgres) == []
+
+
+def test_a_transaction_cut_just_before_its_commit_is_not_reported_as_kept(
+    postgres: Database, admin: Database
+) -> None:
+    with pytest.raises(StorageError, match="cannot be reached"), postgres.transaction():
+        _add(postgres, "a")
+        _cut(admin, _pid(postgres))
+    assert _names(postgres) == []
+    with postgres.transaction():
+        _add(postgres, "b")
+    assert _names(postgres) == ["b"]
