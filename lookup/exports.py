@@ -9,7 +9,6 @@ import io
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lookup.beijing import BEIJING, utc_text
@@ -113,55 +112,133 @@ def _cell(value: Any) -> str:
     return "" if value is None else json.dumps(value)
 
 
-@dataclass(frozen=True)
-class _Column:
-    head: Text
-    cell: Callable[[Figures, Language], str]
-
-
-_TOO_FEW = Text("过少", "too few")
-_TOTAL = Text("合计", "Total")
-_COLUMNS = (
-    _Column(Text("受案", "Taken in"), lambda f, _: str(f.taken_in)),
-    _Column(Text("不予公开", "Withheld"), lambda f, _: str(sum(f.withheld.values()))),
-    _Column(Text("应公开", "Due"), lambda f, _: str(f.due)),
-    _Column(Text("公开率", "Disclosed"), lambda f, _: _rate(f.disclosed, f.due, f.disclosure_rate)),
-    _Column(
-        Text("按时公开率", "On time"), lambda f, _: _rate(f.on_time, f.milestones, f.on_time_rate)
-    ),
-    _Column(Text("历史节点", "Backlog"), lambda f, _: str(f.backlog)),
-    _Column(
-        Text("期限遵守率", "Clock kept"),
-        lambda f, _: _rate(f.clocks_kept, f.clocks_due, f.clocks_kept_rate),
-    ),
-    _Column(Text("其中延长", "Extended"), lambda f, _: str(f.clocks_extended)),
-    _Column(Text("查询率", "Looked up"), lambda f, _: _rate(f.looked_up, f.due, f.lookup_rate)),
-    _Column(Text("参与率", "Participation"), lambda f, _: _rate(f.rated, f.due, f.participation)),
-    _Column(Text("满意率", "Satisfaction"), lambda f, language: _satisfaction(f, language)),
-    *(
-        _Column(
-            Text(f"{level} 级", f"Level {level}"),
-            lambda f, _, level=level: f"{f.levels[level]} {_percent(f.level_share(level))}",
-        )
-        for level in LEVELS
-    ),
-)
-
-
 def as_table(rates: Rates, language: Language) -> str:
-    """A table of at most 120 columns in the terminal's font, continued below where wider.
+    """A table of at most 120 columns of a terminal, continued below where it is wider.
 
-    Beside each rate stand its numerator and denominator; below it the withheld cases by reason,
+    Beside each rate stand its numerator and denominator; below, the withheld cases by reason,
     the cut-off in Beijing time and the definition.
     """
     rows = [*rates.rows, rates.total]
-    labels = [
-        _GROUPS[rates.question.by].said_in(language),
-        *(_label(rates, row, language) for row in rows),
-    ]
+    labels = [_GROUPS[rates.question.by], *(row.label for row in rows)]
     columns = [
-        [column.head.said_in(language), *(column.cell(row.figures, language) for row in rows)]
-        for column in _COLUMNS
+        [head.said_in(language), *(cell(row.figures).said_in(language) for row in rows)]
+        for head, cell in _COLUMNS
     ]
-    blocks = ["\n".join(lines) for lines in _blocks(labels, columns)]
-    return "\n\n".join([_heading(rates).said_in(language), *blocks, _notes(rates, language)])
+    blocks = _blocks([_clipped(label.said_in(language)) for label in labels], columns)
+    heading = _heading(rates).said_in(language)
+    notes = "\n".join(note.said_in(language) for note in _notes(rates))
+    return "\n\n".join([heading, *map("\n".join, blocks), notes])
+
+
+Cell = Callable[[Figures], Text]
+
+
+def _number(name: str) -> Cell:
+    return lambda figures: _same(f"{getattr(figures, name)}")
+
+
+def _rate(part: str, whole: str, rate: str) -> Cell:
+    def cell(figures: Figures) -> Text:
+        parts = f"{getattr(figures, part)}/{getattr(figures, whole)}"
+        return _same(f"{parts} {_percent(getattr(figures, rate))}")
+
+    return cell
+
+
+def _withheld(figures: Figures) -> Text:
+    return _same(f"{figures.taken_in - figures.due}")
+
+
+def _satisfaction(figures: Figures) -> Text:
+    parts = f"{figures.satisfied}/{figures.ratings}"
+    if figures.too_few:
+        return Text(f"{parts} 过少", f"{parts} too few")
+    return _same(f"{parts} {_percent(figures.satisfaction)}")
+
+
+def _level(level: int) -> Cell:
+    return lambda figures: _same(f"{figures.levels[level]} {_percent(figures.level_share(level))}")
+
+
+def _same(said: str) -> Text:
+    return Text(said, said)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2%}"
+
+
+_GROUPS = {
+    "unit": Text("单位", "Unit"),
+    "kind": Text("类别", "Kind"),
+    "month": Text("月份", "Month"),
+    "officer": Text("主办民警", "Officer"),
+}
+_COLUMNS: tuple[tuple[Text, Cell], ...] = (
+    (Text("受案", "Taken in"), _number("taken_in")),
+    (Text("不予公开", "Withheld"), _withheld),
+    (Text("应公开", "Due"), _number("due")),
+    (Text("公开率", "Disclosed"), _rate("disclosed", "due", "disclosure_rate")),
+    (Text("按时公开率", "On time"), _rate("on_time", "milestones", "on_time_rate")),
+    (Text("历史节点", "Backlog"), _number("backlog")),
+    (Text("期限遵守率", "Clock kept"), _rate("clocks_kept", "clocks_due", "clocks_kept_rate")),
+    (Text("其中延长", "Extended"), _number("clocks_extended")),
+    (Text("查询率", "Looked up"), _rate("looked_up", "due", "lookup_rate")),
+    (Text("参与率", "Participation"), _rate("rated", "due", "participation")),
+    (Text("满意率", "Satisfaction"), _satisfaction),
+    *((Text(f"{level} 级", f"Level {level}"), _level(level)) for level in LEVELS),
+)
+
+
+def _blocks(labels: Sequence[str], columns: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """The lines of the table, begun anew with the labels where the next column does not fit."""
+    start = lines = _aligned(labels, str.ljust)
+    for column in columns:
+        cells = _aligned(column, str.rjust)
+        if _width(lines[0] + _GAP + cells[0]) > _WIDEST:
+            yield lines
+            lines = start
+        lines = [line + _GAP + cell for line, cell in zip(lines, cells, strict=True)]
+    yield lines
+
+
+def _aligned(cells: Sequence[str], align: Callable[[str, int], str]) -> list[str]:
+    widest = max(map(_width, cells))
+    # Padding counts characters, of which Chinese ones take two columns.
+    return [align(cell, widest - _width(cell) + len(cell)) for cell in cells]
+
+
+def _width(text: str) -> int:
+    """The columns a terminal takes for a text."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide
+
+
+def _clipped(label: str) -> str:
+    if _width(label) <= _WIDEST_LABEL:
+        return label
+    while _width(label) > _WIDEST_LABEL - 1:
+        label = label[:-1]
+    return label + "…"
+
+
+def _heading(rates: Rates) -> Text:
+    first, last, unit = rates.question.first, rates.question.last, rates.unit_name
+    return Text(
+        f"{first} 至 {last} 受理的案件" + (f"，{unit}及其下属单位" if unit else ""),
+        f"Cases taken in from {first} to {last}" + (f", {unit} and units below it" if unit else ""),
+    )
+
+
+def _notes(rates: Rates) -> Iterator[Text]:
+    withheld = rates.total.figures.withheld
+    counted = [(WITHHELD_REASONS[code], number) for code, number in withheld.items()]
+    zh = "，".join(f"{reason.zh} {number}" for reason, number in counted) or "无"
+    en = ", ".join(f"{reason.en} {number}" for reason, number in counted) or "none"
+    yield Text(f"不予公开的理由：{zh}", f"Withheld by reason: {en}")
+    cutoff = rates.question.cutoff.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    yield Text(f"截止时间：{cutoff}（北京时间）", f"Cut-off: {cutoff} (Beijing time)")
+    yield Text(
+        f"统计口径：{DEFINITION}，全文见 JSON 和 CSV 导出中的 definition_text。",
+        f"Definition: {DEFINITION}; its full text is definition_text in the JSON and CSV exports.",
+    )

@@ -167,3 +167,66 @@ _TOO_LATE_ADVICE = Text(
     "如仍有疑问，可以向办案单位了解，或者通过下面的渠道反映",
     "if you still have questions, ask the handling unit or use the channels below",
 )
+
+
+def progress_of(bureau: Bureau, issue: Record, today: date) -> Progress:
+    """The progress of a receipt's case; ``issue`` is the live issue joined with its case.
+
+    A case of a kind that is no longer configured is still told, without what only the kind knows.
+    """
+    teller = _Teller(bureau, issue, today)
+    state = teller.state()
+    return Progress(
+        state=state,
+        state_said=teller.state_said(state),
+        headline=teller.headline(),
+        next_line=teller.next_line(),
+        explanation=None if state == "refused" else teller.explanation(),
+        kind=teller.kind.name if teller.kind else Text(issue["kind"], issue["kind"]),
+        complain=teller.kind.paper.complain if teller.kind else None,
+        role=ROLES.get(issue["role"], Text(issue["role"], issue["role"])),
+        masked_name=mask_name(bureau.seals.open(issue["name_sealed"])),
+        steps=tuple(teller.steps()),
+        awaited=teller.awaited,
+        ways=teller.ways,
+        materials=tuple(_materials(bureau.db, issue["case_id"])),
+        seized=tuple(_seized(bureau.db, issue["case_id"])),
+        comments=tuple(_comments(bureau.db, issue["party_id"])),
+    )
+
+
+class _Teller:
+    """Reads a case's course once and tells it in parts."""
+
+    def __init__(self, bureau: Bureau, issue: Record, today: date) -> None:
+        self.bureau = bureau
+        self.issue = issue
+        self.today = today
+        self.kind = bureau.kinds.get(issue["kind"])
+        self.milestones = _in_order(bureau.db, issue["case_id"])
+        self.clocks = _clocks(bureau.db, issue["case_id"])
+        self.reached = {row["step"]: row["outcome"] or None for row in self.milestones}
+        self.ratings = ratings_of(bureau.db, issue["party_id"])
+
+    def state(self) -> State:
+        if any(one.term and one.term.standing is Standing.OVERDUE for one in self.awaited):
+            return "overdue"
+        if self.ways:
+            return "refused"
+        return "going" if self._expected else "closed"
+
+    def state_said(self, state: State) -> Text:
+        if state == "overdue":
+            late = (one.term for one in self.awaited if one.term)
+            return next(t.standing_said for t in late if t.standing is Standing.OVERDUE)
+        outcome = self._outcome(self._standing_row)
+        if state == "going" or outcome is None:
+            return _GOING if state == "going" else _CLOSED
+        return outcome.name
+
+    def headline(self) -> Text:
+        clauses = [self._where_it_stands()]
+        for one in self.awaited:
+            clause = next_clause(one.what, one.term.due_day if one.term else None, self.today)
+            clauses.append(beside(clause, one.term.brief) if one.term else clause)
+        return sentence([*clauses, *(way.clause for way in self.ways)])

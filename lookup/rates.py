@@ -13,6 +13,7 @@ from lookup.beijing import beijing_day, utc_now, utc_text
 from lookup.bureau import Bureau
 from lookup.database import Record
 from lookup.errors import Refused
+from lookup.kinds import Kinds
 from lookup.language import Text
 from lookup.units import SUBTREE, require_unit, unit_names
 
@@ -205,9 +206,13 @@ class Figures:
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of one unit, kind, month or officer; of all where none is named."""
+    """The figures of one unit, kind, month or officer; of all where none is named.
+
+    ``label`` is what the row is called on a sheet.
+    """
 
     figures: Figures
+    label: Text
     unit: str | None = None
     unit_name: str | None = None
     kind: str | None = None
@@ -221,7 +226,7 @@ class Rates:
 
     question: Question
     unit_name: str | None
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     total: Row
 
     @property
@@ -247,17 +252,17 @@ def rates(bureau: Bureau, question: Question) -> Rates:
         cutoff=utc_text(question.cutoff),
         cutoff_day=beijing_day(question.cutoff).isoformat(),
     )
-    order = (
-        {code: place for place, code in enumerate(bureau.kinds)} if question.by == "kind" else {}
-    )
+    order = {code: place for place, code in enumerate(bureau.kinds)}
     # Sorted here and not in SQL, where each engine has its own order of Chinese characters.
     found.sort(key=lambda row: (order.get(row["label"], len(order)), *_label(row)))
-    names = unit_names(bureau.db)
-    rows = tuple(
-        _row(question, label, names, list(of_label)) for label, of_label in groupby(found, _label)
-    )
-    chosen = names[question.unit] if question.unit else None
-    return Rates(question, chosen, rows, Row(_figures(question, found)))
+    units = unit_names(bureau.db)
+    namer = _Namer(bureau.kinds, units, question.by)
+    rows = [
+        namer.row(label, _figures(question, list(of_label)))
+        for label, of_label in groupby(found, _label)
+    ]
+    chosen = units[question.unit] if question.unit is not None else None
+    return Rates(question, chosen, rows, Row(_figures(question, found), Text("合计", "Total")))
 
 
 # Happened by the cut-off: by its instant or its day, or because it had been shown by then: a
@@ -290,22 +295,23 @@ _CASES = f"""of_cases AS (
 )"""
 
 _MILESTONES = f"""of_milestones AS (
-    SELECT label, badge, SUM(1 - backlog) AS milestones, SUM(backlog) AS backlog,
+    SELECT chosen.label, chosen.badge, SUM(1 - backlog) AS milestones, SUM(backlog) AS backlog,
         SUM(CASE WHEN backlog = 0 AND visible_at <= :cutoff AND visible_day <= visible_by
             THEN 1 ELSE 0 END) AS on_time
     FROM chosen JOIN milestone ON milestone.case_id = chosen.id
-    WHERE reason IS NULL AND {_HAPPENED} GROUP BY label, badge
+    WHERE reason IS NULL AND {_HAPPENED} GROUP BY chosen.label, chosen.badge
 )"""
 
 _CLOCKS = f"""of_clocks AS (
-    SELECT label, badge, COUNT(*) AS clocks_due, SUM(clock.extended) AS clocks_extended,
+    SELECT chosen.label, chosen.badge, COUNT(*) AS clocks_due,
+        SUM(clock.extended) AS clocks_extended,
         SUM(CASE WHEN milestone.id IS NOT NULL AND decided_day <= due_day
             THEN 1 ELSE 0 END) AS clocks_kept
     FROM chosen JOIN clock ON clock.case_id = chosen.id
     LEFT JOIN milestone ON milestone.case_id = clock.case_id
         AND milestone.step = clock.step AND {_HAPPENED}
     WHERE reason IS NULL AND (milestone.id IS NOT NULL OR due_day < :cutoff_day)
-    GROUP BY label, badge
+    GROUP BY chosen.label, chosen.badge
 )"""
 
 _BY_LEVEL = ", ".join(
@@ -345,18 +351,30 @@ def _label(row: Record) -> tuple[str, str]:
     return row["label"], row["badge"]
 
 
-def _row(
-    question: Question, label: tuple[str, str], names: Mapping[str, str], found: Sequence[Record]
-) -> Row:
-    name, badge = label
-    figures = _figures(question, found)
-    if question.by == "unit":
-        return Row(figures, unit=name, unit_name=names[name])
-    if question.by == "kind":
-        return Row(figures, kind=name)
-    if question.by == "month":
-        return Row(figures, month=name)
-    return Row(figures, officer=f"{name} ({badge})" if badge else name)
+@dataclass(frozen=True)
+class _Namer:
+    kinds: Kinds
+    units: Mapping[str, str]
+    by: str
+
+    def row(self, label: tuple[str, str], figures: Figures) -> Row:
+        name, badge = label
+        match self.by:
+            case "unit":
+                called = self.units[name]
+                return Row(figures, _same(f"{name} {called}"), unit=name, unit_name=called)
+            case "kind":
+                kind = self.kinds.get(name)
+                return Row(figures, kind.name if kind else _same(name), kind=name)
+            case "month":
+                return Row(figures, _same(name), month=name)
+            case _:
+                officer = f"{name} ({badge})" if badge else name
+                return Row(figures, _same(officer), officer=officer)
+
+
+def _same(name: str) -> Text:
+    return Text(name, name)
 
 
 def _figures(question: Question, found: Sequence[Record]) -> Figures:

@@ -57,6 +57,7 @@ _FOREIGN = {
     b"7z\xbc\xaf": Text("7z 压缩包", "a 7z archive"),
     b"\x1f\x8b": Text("GZIP 压缩包", "a GZIP archive"),
 }
+_STRICT = b"http://purl.oclc.org/ooxml/"  # openpyxl finds nothing in such a workbook
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 _QUOTED = re.compile(r'"[^"]*"')
@@ -361,9 +362,6 @@ def _worksheets(path: Path, raw: BinaryIO) -> Iterator[Rows]:
     with _reading_workbook(path):
         _check_archive(path, raw)
     formulas = _load(path, raw, results=False)
-    if not formulas.worksheets:
-        zh = "没有可读的工作表（或存成了“严格 Open XML”）"
-        raise _unfit(path, zh, "has no worksheet to read (or is saved as Strict Open XML)")
     for index in range(len(formulas.worksheets)):
         yield _sheet_rows(path, raw, formulas, index)
 
@@ -380,7 +378,8 @@ def _check_archive(path: Path, raw: BinaryIO) -> None:
     """Refuse what would harm the parsers: archives of other things, bombs, XML entities."""
     with ZipFile(raw) as archive:
         parts = archive.infolist()
-        if not any(part.filename.endswith("xl/workbook.xml") for part in parts):
+        books = [part for part in parts if part.filename.endswith("xl/workbook.xml")]
+        if not books:
             raise _unfit(
                 path, "是 ZIP 压缩包，不是 XLSX 表格", "is a ZIP archive, not an XLSX table"
             )
@@ -389,6 +388,9 @@ def _check_archive(path: Path, raw: BinaryIO) -> None:
         if unpacked > min(_MOST_UNPACKED, bearable):
             zh = f"解压后有 {unpacked >> 20} MB，过大"
             raise _unfit(path, zh, f"would unpack to {unpacked >> 20} MB, too much")
+        if _STRICT in archive.read(books[0]):
+            zh = "存成了“严格 Open XML”格式"
+            raise _unfit(path, zh, "is saved as Strict Open XML")
         for part in parts:
             with archive.open(part) as xml:
                 if _declares_doctype(xml):

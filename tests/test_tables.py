@@ -297,11 +297,11 @@ print(rows, peak() - before)
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
 def test_a_large_csv_is_read_in_steady_memory(tmp_path: Path, encoding: str) -> None:
-    line = '1,张某,"在\n家",2026-11-20 09:05:00,锦江路派出所\n'.encode(encoding) * 1000
+    row = f'1,张某,"{"一" * 500}\n{"二" * 500}"\n'.encode(encoding)
     path = tmp_path / "large.csv"
     with path.open("wb") as file:
-        file.write("编号,姓名,地点,时间,单位\n".encode(encoding))
-        file.writelines(line for _ in range(60_000_000 // len(line)))
+        file.write("编号,姓名,备注\n".encode(encoding))
+        file.writelines(row for _ in range(60_000_000 // len(row)))
     done = subprocess.run(
         [sys.executable, "-c", READ_WITHIN_MEMORY, str(path)],
         capture_output=True,
@@ -309,7 +309,7 @@ def test_a_large_csv_is_read_in_steady_memory(tmp_path: Path, encoding: str) -> 
         text=True,
     )
     rows, kilobytes = map(int, done.stdout.split())
-    assert rows == 60_000_000 // len(line) * 1000
+    assert rows == 60_000_000 // len(row)
     assert kilobytes < 40_000
 
 
@@ -321,8 +321,6 @@ def test_cells_of_a_workbook_become_the_text_a_person_sees(tmp_path: Path) -> No
         ("张某", "General", "张某"),
         (" 13800138000 ", "General", " 13800138000 "),
         (13800138000, "General", "13800138000"),
-        (510104020220260701, "0", "510104020220260701"),
-        (5.1010402022026074e17, "General", "510104020220260740"),
         (85632, "000000", "085632"),
         (3.0, "0.00", "3"),
         (0.1 + 0.2, "General", "0.3"),
@@ -384,6 +382,35 @@ def test_a_formula_counts_as_its_stored_result_or_else_as_its_text(
     assert rows_of(path) == [(2, ["1", text]), (3, ["2", "y"])]
 
 
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        (b"510104020220260701", "510104020220260701"),
+        (b"5.1010402022026074E+17", "510104020220260740"),
+        (b"46346.3784722222", "46346.3784722222"),
+    ],
+)
+def test_a_long_number_is_passed_on_as_it_is_stored(
+    tmp_path: Path, stored: bytes, text: str
+) -> None:
+    path = workbook(tmp_path, ["编号"], [1])
+    with_sheet(path, b"<v>1</v>", b"<v>" + stored + b"</v>")
+    assert rows_of(path) == [(2, [text])]
+
+
+def test_strings_kept_apart_from_the_sheet_are_read(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ["姓名"], ["x"])
+    with_sheet(path, b't="inlineStr"><is><t>x</t></is>', b't="s"><v>0</v>')
+    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    override = b'<Override PartName="/xl/sharedStrings.xml" ContentType="' + kind + b'"/></Types>'
+    patched(path, lambda _, content: content.replace(b"</Types>", override))
+    with zipfile.ZipFile(path, "a") as archive:
+        namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        strings = f'<sst xmlns="{namespace}"><si><r><t>张</t></r><r><t>某_x000D_</t></r></si></sst>'
+        archive.writestr("xl/sharedStrings.xml", strings)
+    assert rows_of(path) == [(2, ["张某\r"])]
+
+
 def test_a_formula_whose_result_is_empty_is_empty(tmp_path: Path) -> None:
     path = workbook(tmp_path, ["a", "b"], [1, "=X"])
     with_sheet(path, b'<c r="B2"><f>X</f><v /></c>', b'<c r="B2" t="str"><f>X</f><v></v></c>')
@@ -440,8 +467,8 @@ def with_entities(path: Path) -> None:
 
 
 def with_entities_in_utf_16(path: Path) -> None:
-    shared = '<?xml version="1.0"?><!DOCTYPE sst [<!ENTITY e "e">]><sst/>'.encode("utf-16")
-    patched(path, lambda name, content: shared if name.endswith("Strings.xml") else content)
+    styles = '<!DOCTYPE styleSheet [<!ENTITY e "e">]><styleSheet/>'.encode("utf-16")
+    patched(path, lambda name, content: styles if name == "xl/styles.xml" else content)
 
 
 def bomb(path: Path) -> None:
