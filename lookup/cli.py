@@ -205,7 +205,8 @@ def _bar(length: int, label: str) -> Any:
 
 
 def _advance(bar: Any, table: Table) -> None:
-    bar.update(table.position - bar.pos)
+    # The place in a workbook is an estimate and may step back.
+    bar.update(max(0, table.position - bar.pos))
 
 
 @_command("print-receipts")
@@ -244,7 +245,13 @@ def print_receipts(
     target = printing.Target(out, paper, form, dpi or _DPI[paper]) if out else None
     with _bar(len(party_ids), str(out or "")) as bar:
         printed = printing.print_receipts(
-            bureau, party_ids, order, _actor(), utc_now(), target, bar.update
+            bureau,
+            party_ids,
+            order,
+            _actor(),
+            utc_now(),
+            target,
+            lambda done: bar.update(done - bar.pos),
         )
     for warning in printed.warnings:
         click.echo(warning.said_in(_language()), err=True)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lookup.cells import column_key
 from lookup.errors import ConfigError, Refused
 from lookup.language import plain
-from lookup.tables import column_key
-from lookup.vocabulary import DISCLOSED
 from lookup.toml_tables import read_toml
+from lookup.vocabulary import DISCLOSED
 
 SHIPPED = Path(__file__).with_name("register.toml")
 _FIELD = re.compile(

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,11 @@ from urllib.parse import urlsplit
 from lookup.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
-_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_ADDRESS = re.compile(
+    r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
+)
+_HIGHEST_PORT = 65535
 _SHORTEST_KEY = 32
 _FEWEST_DISTINCT = 10
 
@@ -55,7 +60,7 @@ class Config:
     @property
     def is_exposed_plain(self) -> bool:
         """Whether the public address is plain http on something else than loopback."""
-        return not self.is_https and self.host.rsplit(":", 1)[0] not in _LOOPBACK
+        return not self.is_https and urlsplit(self.public_url).hostname not in _LOOPBACK
 
     def keys(self, purpose: str) -> list[bytes]:
         """One key for a purpose from each secret, oldest first.
@@ -77,12 +82,18 @@ def _secret(environ: Mapping[str, str], name: str) -> str:
     if not path:
         return environ.get(name, "")
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        secret = Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{name}_FILE 指定的文件“{path}”无法读取，请检查路径和权限。",
             f"{name}_FILE names “{path}”, which cannot be read; check its path and permissions.",
         ) from error
+    if not secret:
+        raise ConfigError(
+            f"{name}_FILE 指定的文件“{path}”是空的，请写入内容。",
+            f"{name}_FILE names “{path}”, which is empty; write the setting into it.",
+        )
+    return secret
 
 
 def _secret_keys(written: str) -> tuple[str, ...]:
@@ -105,16 +116,15 @@ def _secret_keys(written: str) -> tuple[str, ...]:
 
 
 def _public_url(written: str) -> str:
-    url = written.strip().rstrip("/")
-    parts = urlsplit(url)
-    bare = not (parts.path or parts.query or parts.fragment or parts.username)
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or not bare:
+    url = written.strip().rstrip("/").lower()
+    address = _ADDRESS.fullmatch(url)
+    if address is None or int(address[1] or 0) > _HIGHEST_PORT:
         raise ConfigError(
             f"PUBLIC_URL“{written}”不是可用的网址，应形如 https://daylight.example.gov.cn,不带路径。",
             f"PUBLIC_URL “{written}” is not a usable address; write it as "
             "https://daylight.example.gov.cn, without a path.",
         )
-    return url.lower()
+    return url
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

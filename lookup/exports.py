@@ -8,18 +8,20 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from typing import Any
 
 from lookup.beijing import BEIJING, utc_text
+from lookup.cells import defuse
 from lookup.language import Language, Text
 from lookup.rates import DEFINITION, LEVELS, Figures, Rates, Row
-from lookup.tables import defuse
 from lookup.vocabulary import WITHHELD_REASONS
 
 _WIDEST = 120
 _WIDEST_LABEL = 40
 _GAP = "  "
+_NONE = "-"
 _FIGURES = (
     *("due", "disclosed", "disclosure_rate", "milestones", "on_time", "on_time_rate", "backlog"),
     *("clocks_due", "clocks_kept", "clocks_kept_rate", "clocks_extended", "looked_up"),
@@ -119,18 +121,22 @@ def as_table(rates: Rates, language: Language) -> str:
     the cut-off in Beijing time and the definition.
     """
     rows = [*rates.rows, rates.total]
-    labels = [_GROUPS[rates.question.by], *(row.label for row in rows)]
-    columns = [
-        [head.said_in(language), *(cell(row.figures).said_in(language) for row in rows)]
-        for head, cell in _COLUMNS
-    ]
-    blocks = _blocks([_clipped(label.said_in(language)) for label in labels], columns)
+
+    def column(head: Text, cell: Cell) -> Lines:
+        texts = (head, *(cell(row.figures) for row in rows))
+        return _aligned([text.said_in(language) for text in texts], str.rjust)
+
+    texts = (_GROUPS[rates.question.by], *(row.label for row in rows))
+    labels = _aligned([_clipped(text.said_in(language)) for text in texts], str.ljust)
+    groups = (reduce(_beside, (column(*one) for one in group)) for group in _COLUMNS)
+    blocks = _blocks(labels, groups)
     heading = _heading(rates).said_in(language)
     notes = "\n".join(note.said_in(language) for note in _notes(rates))
     return "\n\n".join([heading, *map("\n".join, blocks), notes])
 
 
 Cell = Callable[[Figures], Text]
+Lines = list[str]
 
 
 def _number(name: str) -> Cell:
@@ -157,7 +163,11 @@ def _satisfaction(figures: Figures) -> Text:
 
 
 def _level(level: int) -> Cell:
-    return lambda figures: _same(f"{figures.levels[level]} {_percent(figures.level_share(level))}")
+    def cell(figures: Figures) -> Text:
+        share = figures.level_share(level)
+        return _same(f"{figures.levels[level]} {_NONE if share is None else f'{share:.0%}'}")
+
+    return cell
 
 
 def _same(said: str) -> Text:
@@ -165,7 +175,7 @@ def _same(said: str) -> Text:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2%}"
+    return _NONE if share is None else f"{share:.2%}"
 
 
 _GROUPS = {
@@ -174,35 +184,48 @@ _GROUPS = {
     "month": Text("月份", "Month"),
     "officer": Text("主办民警", "Officer"),
 }
-_COLUMNS: tuple[tuple[Text, Cell], ...] = (
-    (Text("受案", "Taken in"), _number("taken_in")),
-    (Text("不予公开", "Withheld"), _withheld),
-    (Text("应公开", "Due"), _number("due")),
-    (Text("公开率", "Disclosed"), _rate("disclosed", "due", "disclosure_rate")),
-    (Text("按时公开率", "On time"), _rate("on_time", "milestones", "on_time_rate")),
-    (Text("历史节点", "Backlog"), _number("backlog")),
-    (Text("期限遵守率", "Clock kept"), _rate("clocks_kept", "clocks_due", "clocks_kept_rate")),
-    (Text("其中延长", "Extended"), _number("clocks_extended")),
-    (Text("查询率", "Looked up"), _rate("looked_up", "due", "lookup_rate")),
-    (Text("参与率", "Participation"), _rate("rated", "due", "participation")),
-    (Text("满意率", "Satisfaction"), _satisfaction),
-    *((Text(f"{level} 级", f"Level {level}"), _level(level)) for level in LEVELS),
+# Columns that are read together stand together.
+_COLUMNS: tuple[tuple[tuple[Text, Cell], ...], ...] = (
+    (
+        (Text("受案", "Taken in"), _number("taken_in")),
+        (Text("不予公开", "Withheld"), _withheld),
+        (Text("应公开", "Due"), _number("due")),
+        (Text("公开率", "Disclosed"), _rate("disclosed", "due", "disclosure_rate")),
+        (Text("按时公开率", "On time"), _rate("on_time", "milestones", "on_time_rate")),
+        (Text("历史节点", "Backlog"), _number("backlog")),
+    ),
+    (
+        (Text("期限遵守率", "Clock kept"), _rate("clocks_kept", "clocks_due", "clocks_kept_rate")),
+        (Text("其中延长", "Extended"), _number("clocks_extended")),
+    ),
+    (
+        (Text("查询率", "Looked up"), _rate("looked_up", "due", "lookup_rate")),
+        (Text("参与率", "Participation"), _rate("rated", "due", "participation")),
+    ),
+    (
+        (Text("满意率", "Satisfaction"), _satisfaction),
+        *((Text(f"{level} 级", f"Level {level}"), _level(level)) for level in LEVELS),
+    ),
 )
 
 
-def _blocks(labels: Sequence[str], columns: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """The lines of the table, begun anew with the labels where the next column does not fit."""
-    start = lines = _aligned(labels, str.ljust)
-    for column in columns:
-        cells = _aligned(column, str.rjust)
-        if _width(lines[0] + _GAP + cells[0]) > _WIDEST:
-            yield lines
-            lines = start
-        lines = [line + _GAP + cell for line, cell in zip(lines, cells, strict=True)]
-    yield lines
+def _blocks(labels: Lines, groups: Iterable[Lines]) -> Iterator[Lines]:
+    """The table, begun anew below with the labels where a group of columns does not fit."""
+    block = labels
+    for group in groups:
+        wider = _beside(block, group)
+        if _width(wider[0]) > _WIDEST and block is not labels:
+            yield block
+            wider = _beside(labels, group)
+        block = wider
+    yield block
 
 
-def _aligned(cells: Sequence[str], align: Callable[[str, int], str]) -> list[str]:
+def _beside(left: Lines, right: Lines) -> Lines:
+    return [one + _GAP + other for one, other in zip(left, right, strict=True)]
+
+
+def _aligned(cells: Lines, align: Callable[[str, int], str]) -> Lines:
     widest = max(map(_width, cells))
     # Padding counts characters, of which Chinese ones take two columns.
     return [align(cell, widest - _width(cell) + len(cell)) for cell in cells]

@@ -6,9 +6,6 @@ Printing renders the live issue. Only a reissue makes a new one, and it kills th
 import hmac
 from datetime import datetime
 
-from receipts.manual import new_code, new_match_word, read_code
-from receipts.token import BadToken, new_receipt_id
-
 from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
@@ -16,6 +13,8 @@ from lookup.errors import NotFound
 from lookup.records import number_key
 from lookup.throttle import Limit, count_try, forgive_try
 from lookup.trail import Change
+from receipts.manual import new_code, new_match_word, read_code
+from receipts.token import BadToken, new_receipt_id
 
 # Eight random characters hold 40 bits: at this pace a case's code is safe for ages. Phone
 # carriers put thousands of people behind one address, so an address may try far more often.

@@ -31,13 +31,12 @@ class Text(NamedTuple):
         return f"{self.zh} / {self.en}"
 
 
-_INVISIBLE = {"Cf", "Cs"}  # not Co: GB18030 keeps rare characters of names there
+_INVISIBLE = {"Cc", "Cf", "Cs"}  # not Co: GB18030 keeps rare characters of names there
 
 
 def plain(written: str) -> str:
     """A value as meant: full-width forms narrowed, controls, invisibles and margins removed."""
     text = unicodedata.normalize("NFKC", written)
     if not text.isprintable():
-        seen = (c for c in text if unicodedata.category(c) not in _INVISIBLE)
-        text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in seen)
+        text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
     return " ".join(text.split())

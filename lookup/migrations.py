@@ -237,11 +237,14 @@ def migrate(db: Database) -> list[str]:
 
     Raises StorageError where the database is newer than the program.
     """
-    db.run(
-        """CREATE TABLE IF NOT EXISTS migration (
-            number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL
-        )"""
-    )
+    with db.transaction():
+        # Two at once would both find the table missing on PostgreSQL, and one would fail.
+        db.rows(db.take_turns)
+        db.run(
+            """CREATE TABLE IF NOT EXISTS migration (
+                number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL
+            )"""
+        )
     _refuse_newer(_newest(db))
     numbered = enumerate(MIGRATIONS, 1)
     return [name for number, (name, steps) in numbered if _apply(db, number, name, steps)]

@@ -1,6 +1,7 @@
 """Receipts from cases: whose are printed, what each says, and what printing leaves on record."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -15,9 +16,9 @@ from lookup.progress import progress_of
 from lookup.records import number_key
 from lookup.trail import Actor, change
 from lookup.units import SUBTREE, require_unit
-from receipts.batch import render
+from receipts.batch import SheetError, render
 from receipts.manual import format_code
-from receipts.sheet import Format, Paper, Receipt, SheetError, render_pdf, unprintable
+from receipts.sheet import Format, Paper, Receipt, render_pdf
 
 # Papers a transaction, so that a batch of thousands never holds the database for long.
 _CHUNK = 100
@@ -123,15 +124,12 @@ def print_receipts(
     renders the very same papers. Raises FileError where the file cannot be written.
     """
     printed = Printed()
-    receipts = (
-        _noted(bureau, issue, now, printed, progress)
-        for issue in _issues(bureau, party_ids, order, actor, now)
-    )
+    issues = _issues(bureau, party_ids, order, actor, now)
+    receipts = (_noted(receipt_of(bureau, issue, now), issue, printed) for issue in issues)
     if target is None:
-        for _ in receipts:
-            pass
+        deque(receipts, maxlen=0)
     else:
-        _draw(receipts, target)
+        _draw(receipts, target, printed, progress)
     if order.handed_over:
         _note_handed_over(bureau, party_ids, actor, now)
     _warn_of_address(bureau, printed)
@@ -187,14 +185,7 @@ def _issues(
         yield from chunk
 
 
-def _noted(
-    bureau: Bureau,
-    issue: Record,
-    now: datetime,
-    printed: Printed,
-    progress: Callable[[int], None],
-) -> Receipt:
-    receipt = receipt_of(bureau, issue, now)
+def _noted(receipt: Receipt, issue: Record, printed: Printed) -> Receipt:
     printed.links.append(
         {
             "case": issue["number"],
@@ -205,29 +196,37 @@ def _noted(
             "party": issue["role"],
         }
     )
-    for lacking in unprintable(receipt):
-        printed.warnings.append(
-            Text(
-                f"案件 {issue['number']}：字体没有“{lacking}”字，纸上印为 U+{ord(lacking):04X}。",
-                f"Case {issue['number']}: the font lacks “{lacking}”; it is printed as "
-                f"U+{ord(lacking):04X}.",
-            )
-        )
-    progress(1)
     return receipt
 
 
-def _draw(receipts: Iterator[Receipt], target: Target) -> None:
+def _draw(
+    receipts: Iterable[Receipt], target: Target, printed: Printed, progress: Callable[[int], None]
+) -> None:
     try:
-        render(receipts, target.paper, target.out, format=target.form, dpi=target.dpi)
+        lacking = render(
+            receipts,
+            target.paper,
+            target.out,
+            format=target.form,
+            dpi=target.dpi,
+            progress=progress,
+        )
     except SheetError as error:
-        raise FileError(*error.text) from error
+        raise FileError(error.zh, error.en) from error
     except OSError as error:
         raise FileError(
             f"文件“{target.out}”写不进去（{error.strerror}），请换一个位置后重新打印。",
             f"The file “{target.out}” cannot be written ({error.strerror}); choose another place "
             "and print again.",
         ) from error
+    printed.warnings += [
+        Text(
+            f"案件 {number}：字体没有“{char}”字，纸上印为 U+{ord(char):04X}。",
+            f"Case {number}: the font lacks “{char}”; it is printed as U+{ord(char):04X}.",
+        )
+        for number, chars in lacking.items()
+        for char in chars
+    ]
 
 
 def _note_handed_over(

@@ -1,58 +1,51 @@
 """How a case is going, as one party may see it: what the status page and the paper say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from lookup.beijing import Moment, beijing_day, from_utc_text
+from lookup.beijing import Moment
 from lookup.bureau import Bureau
-from lookup.clocks import Standing, due, standing
+from lookup.clocks import Standing
 from lookup.database import Database, Record
-from lookup.feedback import LEVELS, TAGS, comments_of, ratings_of
-from lookup.kinds import Kind, Milestone, Outcome, Remedy
+from lookup.feedback import ratings_of
+from lookup.kinds import Milestone, Outcome, Remedy
 from lookup.language import Text
-from lookup.records import INTAKE
-from lookup.sealing import mask_name
-from lookup.sentences import (
-    beside,
-    counting_brief,
-    counting_rule,
-    next_clause,
-    said_day,
-    said_moment,
-    sentence,
-    standing_line,
+from lookup.particulars import (
+    Comment,
+    Material,
+    Rating,
+    Thing,
+    materials_of,
+    party_comments,
+    property_of,
+    read_rating,
 )
-from lookup.vocabulary import MEASURES, PROPERTY_STATES, ROLES
+from lookup.records import INTAKE
+from lookup.remedies import Way, way_of
+from lookup.sealing import mask_name
+from lookup.sentences import beside, said_day, said_moment, sentence
+from lookup.terms import Term, next_clause, next_line, read_term
+from lookup.vocabulary import ROLES
 
-State = Literal["going", "overdue", "refused", "closed"]
+State = Literal["going", "overdue", "refused", "closed", "withheld"]
 
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A clock: its last day, how it stands, how it was counted and by which rule."""
-
-    due_day: date
-    due: Text
-    standing: Standing
-    standing_said: Text
-    rule: Text
-    brief: Text
-    basis: Text | None
-    notes: tuple[Text, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """What the party thinks of a milestone at present."""
-
-    level: int
-    level_said: Text
-    tags: tuple[str, ...]
-    tags_said: tuple[Text, ...]
-    rated: Text
+_STATES: dict[State, Text] = {
+    "going": Text("办理中", "In progress"),
+    "closed": Text("已办结", "Closed"),
+    "withheld": Text("不在网上公开", "Not disclosed online"),
+}
+_IN_PERSON = Text(
+    "本案的办理情况不在网上公开，请当面向办案单位了解",
+    "the progress of this case is given in person only; please ask the handling unit",
+)
+# An unknown step comes after the known ones of its day.
+_LAST = 99
+_TAKEN_IN = Text("接报案", "Report taken in")
+_REACHED = Text("您的案件已于{day}进展到“{name}”", "Your case reached “{name}” on {day}")
+_WITH_OUTCOME = Text("，结果是“{outcome}”", ", with the outcome “{outcome}”")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,48 +70,6 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A remedy open to the party, or one whose time is over."""
-
-    name: Text
-    said: Text
-    basis: Text
-    clause: Text
-    is_over: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """Something to bring, and since when it is there."""
-
-    name: str
-    received: Text | None
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """Seized, sealed or frozen property."""
-
-    name: str
-    amount: str
-    measure: Text
-    status: Text
-    since: Text | None
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """What the party wrote, and the answer where there is one."""
-
-    body: str
-    made: Text
-    answer: str
-    answered: Text | None
-    answered_by: str
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """Everything a party may see of the case.
 
@@ -130,103 +81,196 @@ class Progress:
     state_said: Text
     headline: Text
     next_line: Text
-    explanation: Text | None
-    kind: Text
-    complain: Text | None
-    role: Text
-    masked_name: str
-    steps: tuple[Step, ...]
-    awaited: tuple[Awaited, ...]
-    ways: tuple[Way, ...]
-    materials: tuple[Material, ...]
-    seized: tuple[Thing, ...]
-    comments: tuple[Comment, ...]
-
-
-_GOING = Text("办理中", "In progress")
-_CLOSED = Text("已办结", "Closed")
-_TAKEN_IN = Text("接报案", "Report taken in")
-_REACHED = Text("您的案件已于{day}进展到“{name}”", "Your case reached “{name}” on {day}")
-_WITH_OUTCOME = Text("，结果是“{outcome}”", ", with the outcome “{outcome}”")
-_PAPER_BY = Text("{what}，最迟{day}", "The {what}, by {day} at the latest")
-_PAPER_SOME_DAY = Text("{what}（没有固定的期限）", "The {what} (no fixed date is set)")
-_EXTENDED = Text("期限已延长至共{days}天", "Extended to {days} days in all")
-_APPROVED = Text("，批准人：{who}", ", approved by {who}")
-_PROVISIONAL = Text(
-    "暂定日期：当年的放假安排尚未公布，公布后可能变动",
-    "Provisional: that year's public holidays are not published yet, so the day may change",
-)
-_MAY_APPLY = Text(
-    "您如不服，可以申请{name}，最迟{day}提出", "if you disagree, you may apply for {name} until {day}"
-)
-_MAY_APPLY_UNDATED = Text(
-    "您如不服，可以申请{name}，办法见下文", "if you disagree, you may apply for {name}, as told below"
-)
-_TOO_LATE = Text("申请{name}的期限已于{day}届满", "the time to apply for {name} ended on {day}")
-_TOO_LATE_ADVICE = Text(
-    "如仍有疑问，可以向办案单位了解，或者通过下面的渠道反映",
-    "if you still have questions, ask the handling unit or use the channels below",
-)
+    explanation: Text | None = None
+    steps: tuple[Step, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
+    ways: tuple[Way, ...] = ()
+    materials: tuple[Material, ...] = ()
+    seized: tuple[Thing, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    role: Text | None = None
+    masked_name: str = ""
 
 
 def progress_of(bureau: Bureau, issue: Record, today: date) -> Progress:
     """The progress of a receipt's case; ``issue`` is the live issue joined with its case.
 
-    A case of a kind that is no longer configured is still told, without what only the kind knows.
+    Of a withheld case nothing is told. One of a kind that is no longer configured is told
+    without what only the kind knows.
     """
-    teller = _Teller(bureau, issue, today)
-    state = teller.state()
+    if issue["withheld"]:
+        said = sentence([_IN_PERSON])
+        return Progress("withheld", _STATES["withheld"], said, said)
+    course = _Course(bureau, issue, today)
     return Progress(
-        state=state,
-        state_said=teller.state_said(state),
-        headline=teller.headline(),
-        next_line=teller.next_line(),
-        explanation=None if state == "refused" else teller.explanation(),
-        kind=teller.kind.name if teller.kind else Text(issue["kind"], issue["kind"]),
-        complain=teller.kind.paper.complain if teller.kind else None,
-        role=ROLES.get(issue["role"], Text(issue["role"], issue["role"])),
+        state=course.state,
+        state_said=course.state_said,
+        headline=course.headline(),
+        next_line=course.next_line(),
+        # Of a refusal the headline says all, and the kind's words would say it again.
+        explanation=None if course.ways else course.following,
+        steps=tuple(course.steps()),
+        awaited=course.awaited,
+        ways=course.ways,
+        materials=materials_of(bureau.db, issue["case_id"]),
+        seized=property_of(bureau.db, issue["case_id"]),
+        comments=party_comments(bureau.db, issue["party_id"]),
+        role=ROLES.get(issue["role"]),
         masked_name=mask_name(bureau.seals.open(issue["name_sealed"])),
-        steps=tuple(teller.steps()),
-        awaited=teller.awaited,
-        ways=teller.ways,
-        materials=tuple(_materials(bureau.db, issue["case_id"])),
-        seized=tuple(_seized(bureau.db, issue["case_id"])),
-        comments=tuple(_comments(bureau.db, issue["party_id"])),
     )
 
 
-class _Teller:
-    """Reads a case's course once and tells it in parts."""
+class _Course:
+    """A case's course, read once and told in parts."""
 
     def __init__(self, bureau: Bureau, issue: Record, today: date) -> None:
         self.bureau = bureau
         self.issue = issue
         self.today = today
         self.kind = bureau.kinds.get(issue["kind"])
-        self.milestones = _in_order(bureau.db, issue["case_id"])
-        self.clocks = _clocks(bureau.db, issue["case_id"])
+        self.milestones = sorted(_milestones(bureau.db, issue["case_id"]), key=self._order)
         self.reached = {row["step"]: row["outcome"] or None for row in self.milestones}
+        self.clocks = _clocks(bureau.db, issue["case_id"])
         self.ratings = ratings_of(bureau.db, issue["party_id"])
 
+    @cached_property
     def state(self) -> State:
-        if any(one.term and one.term.standing is Standing.OVERDUE for one in self.awaited):
+        terms = (one.term for one in self.awaited if one.term)
+        if any(term.standing is Standing.OVERDUE for term in terms):
             return "overdue"
         if self.ways:
             return "refused"
         return "going" if self._expected else "closed"
 
-    def state_said(self, state: State) -> Text:
-        if state == "overdue":
-            late = (one.term for one in self.awaited if one.term)
-            return next(t.standing_said for t in late if t.standing is Standing.OVERDUE)
-        outcome = self._outcome(self._standing_row)
-        if state == "going" or outcome is None:
-            return _GOING if state == "going" else _CLOSED
-        return outcome.name
+    @property
+    def state_said(self) -> Text:
+        if self.state == "overdue":
+            terms = (one.term for one in self.awaited if one.term)
+            return max(terms, key=lambda term: self.today - term.due_day).standing_said
+        outcome = self._outcome(self._telling)
+        return outcome.name if outcome and self.state != "going" else _STATES[self.state]
 
     def headline(self) -> Text:
-        clauses = [self._where_it_stands()]
-        for one in self.awaited:
-            clause = next_clause(one.what, one.term.due_day if one.term else None, self.today)
-            clauses.append(beside(clause, one.term.brief) if one.term else clause)
-        return sentence([*clauses, *(way.clause for way in self.ways)])
+        coming = [next_clause(one.what, one.term, self.today) for one in self.awaited]
+        return sentence([self._where_it_stands(), *coming, *(way.clause for way in self.ways)])
+
+    def next_line(self) -> Text:
+        if self.awaited:
+            return next_line(self.awaited[0].what, self.awaited[0].term)
+        if self.ways:
+            return self.ways[0].said
+        return self.following or Text("", "")
+
+    @property
+    def following(self) -> Text | None:
+        """The kind's own words about what follows."""
+        return next((one.next for one in self._sources(self._telling) if one.next), None)
+
+    def steps(self) -> Iterator[Step]:
+        for row in self.milestones:
+            outcome, code = self._outcome(row), row["outcome"]
+            clock, rating = self.clocks.get(row["step"]), self.ratings.get(row["step"])
+            yield Step(
+                step=row["step"],
+                name=self._name(row["step"]),
+                outcome=outcome.name if outcome else Text(code, code) if code else None,
+                when=said_moment(Moment.read(row["happened_day"], row["happened_at"])),
+                shown=said_day(date.fromisoformat(row["visible_day"])),
+                term=self._term(clock) if clock else None,
+                rating=read_rating(rating) if rating else None,
+            )
+
+    @cached_property
+    def awaited(self) -> tuple[Awaited, ...]:
+        """The expected milestone, and optional ones whose clock runs."""
+        rules = [self._expected] if self._expected else []
+        known = (self._rule(step) for step in self.clocks if step not in self.reached)
+        rules += [rule for rule in known if rule and rule.optional]
+        return tuple(self._awaited(rule) for rule in rules)
+
+    @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """The remedies that this party has against what was decided."""
+        if self.kind is None:
+            return ()
+        found = (self.kind.remedies_after(*reached) for reached in self.reached.items())
+        mine = (one for some in found for one in some if self.issue["role"] in one.roles)
+        return tuple(self._way(remedy) for remedy in mine)
+
+    @cached_property
+    def _expected(self) -> Milestone | None:
+        return self.kind.awaited(self.reached) if self.kind else None
+
+    @cached_property
+    def _telling(self) -> Record:
+        """The milestone that says where the case stands."""
+        telling = [row for row in self.milestones if self._tells(row)]
+        return (telling or self.milestones)[-1]
+
+    def _tells(self, row: Record) -> bool:
+        rule = self._rule(row["step"])
+        return rule is not None and (not rule.optional or self._said(row) is not None)
+
+    def _said(self, row: Record) -> Text | None:
+        return next((one.said for one in self._sources(row) if one.said), None)
+
+    def _sources(self, row: Record) -> list[Outcome | Milestone]:
+        """Where the kind's words for a milestone are found: the outcome's go first."""
+        return [one for one in (self._outcome(row), self._rule(row["step"])) if one]
+
+    def _where_it_stands(self) -> Text:
+        row = self._telling
+        happened = date.fromisoformat(row["happened_day"])
+        day = said_day(happened, self.today.year, weekday=False)
+        said, outcome = self._said(row), self._outcome(row)
+        if said:
+            return said.fill(day=day)
+        reached = _REACHED.fill(day=day, name=self._name(row["step"]))
+        return beside(reached, _WITH_OUTCOME.fill(outcome=outcome.name)) if outcome else reached
+
+    def _awaited(self, rule: Milestone) -> Awaited:
+        clock = self.clocks.get(rule.step)
+        return Awaited(rule.expected or rule.name, self._term(clock) if clock else None)
+
+    def _term(self, clock: Record) -> Term:
+        rule = self._rule(clock["step"])
+        counted = rule.clock if rule else None
+        counted_from = self._name(counted.counted_from if counted else INTAKE)
+        return read_term(clock, counted_from, counted.basis if counted else None, self.today)
+
+    def _way(self, remedy: Remedy) -> Way:
+        served = next((r for r in self.milestones if r["step"] == remedy.counted_from), None)
+        day = date.fromisoformat(served["happened_day"]) if served else None
+        return way_of(remedy, day, self.bureau.calendar, self.today)
+
+    def _rule(self, step: str) -> Milestone | None:
+        return self.kind.milestone(step) if self.kind and self.kind.has_step(step) else None
+
+    def _outcome(self, row: Record) -> Outcome | None:
+        return self.kind.outcome_named(row["step"], row["outcome"]) if self.kind else None
+
+    def _name(self, step: str) -> Text:
+        rule = self._rule(step)
+        return rule.name if rule else _TAKEN_IN if step == INTAKE else Text(step, step)
+
+    def _order(self, row: Record) -> tuple[str, int]:
+        known = self.kind if self.kind and self.kind.has_step(row["step"]) else None
+        return row["happened_day"], known.order_of(row["step"]) if known else _LAST
+
+
+def _milestones(db: Database, case_id: int) -> list[Record]:
+    return db.rows(
+        """SELECT step, outcome, happened_day, happened_at, visible_day FROM milestone
+        WHERE case_id = :case_id AND visible_day IS NOT NULL""",
+        case_id=case_id,
+    )
+
+
+def _clocks(db: Database, case_id: int) -> dict[str, Record]:
+    rows = db.rows(
+        """SELECT clock.*, extension.approved_by FROM clock
+        LEFT JOIN extension ON extension.case_id = clock.case_id AND extension.step = clock.step
+        WHERE clock.case_id = :case_id""",
+        case_id=case_id,
+    )
+    return {row["step"]: row for row in rows}

@@ -119,8 +119,7 @@ class Question:
                 "to",
                 self.last.isoformat(),
                 f"截止日期 {self.last} 早于起始日期 {self.first}，请改正。",
-                f"The period ends on {self.last}, before it begins on {self.first}; please mend "
-                "it.",
+                f"The period ends on {self.last}, before it begins on {self.first}; mend it.",
             )
         if self.by not in _LABELS:
             raise Refused(
@@ -283,7 +282,7 @@ _CHOSEN = """chosen AS MATERIALIZED (
 
 _CASES = f"""of_cases AS (
     SELECT label, badge, reason, COUNT(*) AS taken_in, SUM(looked_up) AS looked_up,
-        SUM(CASE WHEN reason IS NULL AND (looked_up = 1 OR EXISTS (SELECT 1 FROM issue
+        SUM(CASE WHEN (looked_up = 1 OR EXISTS (SELECT 1 FROM issue
                 WHERE case_id = chosen.id AND handed_over_at <= :cutoff))
             AND NOT EXISTS (SELECT 1 FROM milestone WHERE case_id = chosen.id AND {_HAPPENED}
                 AND (visible_at IS NULL OR visible_at > :cutoff))
@@ -314,8 +313,9 @@ _CLOCKS = f"""of_clocks AS (
     GROUP BY chosen.label, chosen.badge
 )"""
 
+_LEVELS = {f"level_{level}": level for level in LEVELS}
 _BY_LEVEL = ", ".join(
-    f"SUM(CASE WHEN level = {level} THEN 1 ELSE 0 END) AS level_{level}" for level in LEVELS
+    f"SUM(CASE WHEN level = {level} THEN 1 ELSE 0 END) AS {name}" for name, level in _LEVELS.items()
 )
 _RATINGS = f"""of_ratings AS (
     SELECT chosen.label, chosen.badge, COUNT(DISTINCT rating.case_id) AS rated, {_BY_LEVEL}
@@ -330,13 +330,12 @@ _SUMMED = (
     *("clocks_extended", "looked_up", "rated"),
 )
 
-# One row for the due cases of a label, and one more for each reason to withhold.
+# One row for the due cases of a label, and one for the withheld ones of each reason, in which
+# only taken_in is of use.
 _ALL = f"""{SUBTREE}, {_CHOSEN}, {_CASES}, {_MILESTONES}, {_CLOCKS}, {_RATINGS}
-SELECT of_cases.*, milestones, on_time, backlog, clocks_due, clocks_kept, clocks_extended, rated,
-    {", ".join(f"level_{level}" for level in LEVELS)}
+SELECT of_cases.label, of_cases.badge, reason, taken_in, {", ".join((*_SUMMED, *_LEVELS))}
 FROM of_cases """ + " ".join(
-    f"LEFT JOIN {facts} ON {facts}.label = of_cases.label "
-    f"AND {facts}.badge = of_cases.badge AND of_cases.reason IS NULL"
+    f"LEFT JOIN {facts} ON {facts}.label = of_cases.label AND {facts}.badge = of_cases.badge"
     for facts in ("of_milestones", "of_clocks", "of_ratings")
 )
 
@@ -359,18 +358,13 @@ class _Namer:
 
     def row(self, label: tuple[str, str], figures: Figures) -> Row:
         name, badge = label
-        match self.by:
-            case "unit":
-                called = self.units[name]
-                return Row(figures, _same(f"{name} {called}"), unit=name, unit_name=called)
-            case "kind":
-                kind = self.kinds.get(name)
-                return Row(figures, kind.name if kind else _same(name), kind=name)
-            case "month":
-                return Row(figures, _same(name), month=name)
-            case _:
-                officer = f"{name} ({badge})" if badge else name
-                return Row(figures, _same(officer), officer=officer)
+        if self.by == "unit":
+            called = self.units[name]
+            return Row(figures, _same(f"{name} {called}"), unit=name, unit_name=called)
+        if self.by == "kind" and name in self.kinds:
+            return Row(figures, self.kinds[name].name, kind=name)
+        full = f"{name} ({badge})" if badge else name
+        return Row(figures, _same(full), **{self.by: full})
 
 
 def _same(name: str) -> Text:
@@ -382,18 +376,19 @@ def _figures(question: Question, found: Sequence[Record]) -> Figures:
     for row in found:
         if row["reason"]:
             withheld[row["reason"]] += row["taken_in"]
+    due = [row for row in found if not row["reason"]]
+
+    def total(name: str) -> int:
+        # The join leaves NULL where a label has no such facts.
+        return sum(row[name] or 0 for row in due)
+
     return Figures(
-        taken_in=_sum(found, "taken_in"),
+        taken_in=total("taken_in") + withheld.total(),
         withheld=dict(sorted(withheld.items())),
-        levels={level: _sum(found, f"level_{level}") for level in LEVELS},
+        levels={level: total(name) for name, level in _LEVELS.items()},
         fewest_ratings=question.fewest_ratings,
-        **{name: _sum(found, name) for name in _SUMMED},
+        **{name: total(name) for name in _SUMMED},
     )
-
-
-def _sum(found: Sequence[Record], name: str) -> int:
-    """A row that no fact belongs to has NULL for it."""
-    return sum(row[name] or 0 for row in found)
 
 
 def _share(part: int, whole: int) -> float | None:

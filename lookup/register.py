@@ -15,7 +15,8 @@ from lookup.columns import Columns, body_of, load_columns
 from lookup.errors import Refused
 from lookup.language import Text
 from lookup.records import CaseRecord
-from lookup.tables import RejectsWriter, Row, Table, open_table
+from lookup.rejects import RejectsWriter
+from lookup.tables import Row, Table, open_table
 from lookup.trail import Actor, change
 from lookup.units import UnitRecord, put_units, unit_codes
 

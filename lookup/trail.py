@@ -19,6 +19,8 @@ from lookup.errors import StorageError
 from lookup.language import Text
 
 _PAGE = 2000
+_NO_END = 2**63 - 1
+_NO_HEAD = ("记录的首行不见了，请恢复备份。", "The trail's head row is gone; restore a backup.")
 _HASHED = ("position", "at", "actor", "via", "action", "case_number", "detail")
 
 
@@ -70,9 +72,11 @@ def change(db: Database, actor: Actor, now: datetime | None = None) -> Iterator[
 
 
 def head(db: Database) -> Head:
-    """The present head."""
-    row = db.row("SELECT size, peaks FROM trail_head WHERE id = 1") or {}
-    return Head(row["size"], _root(_peaks(row["peaks"])).hex())
+    """The present head; raises StorageError where its row is gone."""
+    found = _head_row(db)
+    if found is None:
+        raise StorageError(*_NO_HEAD)
+    return found
 
 
 def verify(db: Database, kept: Head | None = None) -> list[Text]:
@@ -80,46 +84,46 @@ def verify(db: Database, kept: Head | None = None) -> list[Text]:
 
     ``kept`` is a head written down earlier: without one, a log that was cut at its end
     together with its head row, or rewritten throughout, cannot be told from a whole one.
+    What is appended meanwhile is left for the next time.
     """
-    faults: list[Text] = []
+    stored = _head_row(db)
+    faults = [] if stored else [Text(*_NO_HEAD)]
+    faults += [_fault(entry, "不属于本记录", "does not belong to the log") for entry in _strays(db)]
     peaks: list[bytes] = []
-    expected = 0
-    for entry in _entries(db):
+    expected, sound = 0, True
+    for entry in _entries(db, stored.size if stored else _NO_END):
         position = entry["position"]
         if position != expected:
             faults.append(_missing(expected, position - 1))
-        if _leaf(entry).hex() != entry["leaf"]:
-            faults.append(_fault(entry, "被改动", "was altered"))
+            sound = False
         peaks = _grown(peaks, position, _bytes(entry["leaf"]))
         root = _root(peaks).hex()
-        if root != entry["root"] and not faults:
+        if not _is_intact(entry):
+            faults.append(_fault(entry, "被改动", "was altered"))
+        elif sound and root != entry["root"]:
             faults.append(_fault(entry, "被替换", "was replaced"))
+        # All later roots follow from a wrong one; only where one is right, the next can tell.
+        sound = root == entry["root"]
         if kept and position == kept.size - 1 and root != kept.root:
-            faults.append(
-                Text(
-                    f"第 {position} 条及以前的记录与所存首部不符，曾被整体改写。",
-                    f"The entries up to {position} are not those the kept head was made of: they "
-                    "were rewritten.",
-                )
-            )
+            faults.append(_rewritten(position))
         expected = position + 1
-    return faults + _against_heads(head(db), Head(expected, _root(peaks).hex()), kept, bool(faults))
+    return faults + _against_heads(stored, Head(expected, _root(peaks).hex()), kept, sound)
 
 
-def _against_heads(stored: Head, found: Head, kept: Head | None, known_bad: bool) -> list[Text]:
+def _against_heads(stored: Head | None, found: Head, kept: Head | None, sound: bool) -> list[Text]:
     faults = []
-    size = found.size
-    if stored.size > size:
-        faults.append(_missing(size, stored.size - 1))
-    elif stored != found and not known_bad:
+    end = stored.size if stored else found.size
+    if end > found.size:
+        faults.append(_missing(found.size, end - 1))
+    elif stored and stored != found and sound:
         faults.append(
             Text(
-                f"首部（共 {stored.size} 条）与记录（共 {size} 条）不符。",
-                f"The head row ({stored.size} entries) does not belong to the {size} entries found.",
+                f"首部（共 {end} 条）与记录（共 {found.size} 条）不符。",
+                f"The head row ({end} entries) does not belong to the {found.size} entries found.",
             )
         )
-    if kept and kept.size > max(size, stored.size):
-        faults.append(_missing(size, kept.size - 1))
+    if kept and kept.size > max(found.size, end):
+        faults.append(_missing(found.size, kept.size - 1))
     return faults
 
 
@@ -127,6 +131,13 @@ def _missing(first: int, last: int) -> Text:
     if first == last:
         return Text(f"缺少第 {first} 条记录。", f"Entry {first} is missing.")
     return Text(f"缺少第 {first} 至 {last} 条记录。", f"Entries {first}–{last} are missing.")
+
+
+def _rewritten(last: int) -> Text:
+    return Text(
+        f"第 {last} 条及以前的记录与所存首部不符，曾被整体改写。",
+        f"The entries up to {last} are not those the kept head was made of: they were rewritten.",
+    )
 
 
 def _fault(entry: Record, zh: str, en: str) -> Text:
@@ -137,15 +148,36 @@ def _fault(entry: Record, zh: str, en: str) -> Text:
     )
 
 
-def _entries(db: Database) -> Iterator[Record]:
+def _head_row(db: Database) -> Head | None:
+    row = db.row("SELECT size, peaks FROM trail_head WHERE id = 1")
+    if row is None or not isinstance(row["size"], int):
+        return None
+    return Head(row["size"], _root(_peaks(row["peaks"])).hex())
+
+
+def _entries(db: Database, end: int) -> Iterator[Record]:
     last = -1
     while page := db.rows(
-        "SELECT * FROM trail_entry WHERE position > :last ORDER BY position LIMIT :page",
+        """SELECT * FROM trail_entry
+        WHERE position > :last AND position < :until AND position = CAST(position AS BIGINT)
+        ORDER BY position LIMIT :page""",
         last=last,
+        until=end,
         page=_PAGE,
     ):
         yield from page
         last = page[-1]["position"]
+
+
+def _strays(db: Database) -> list[Record]:
+    """Entries where none can be: before the first, between two (SQLite takes any number for a
+    position), or after the head."""
+    return db.rows(
+        """SELECT * FROM trail_entry
+        WHERE position IS NULL OR position < 0 OR position <> CAST(position AS BIGINT)
+            OR position >= (SELECT size FROM trail_head WHERE id = 1)
+        ORDER BY position"""
+    )
 
 
 def _append(ongoing: Change) -> None:
@@ -157,9 +189,7 @@ def _append(ongoing: Change) -> None:
         more=len(ongoing.entries),
     )
     if row is None:
-        raise StorageError(
-            "记录的首行不见了，请恢复备份。", "The trail's head row is gone; restore a backup."
-        )
+        raise StorageError(*_NO_HEAD)
     peaks = _peaks(row["peaks"])
     first = row["size"] - len(ongoing.entries)
     for position, entry in enumerate(ongoing.entries, first):
@@ -190,6 +220,13 @@ def _canonical(detail: Record) -> str:
     return json.dumps(detail, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+def _is_intact(entry: Record) -> bool:
+    try:
+        return bool(_leaf(entry).hex() == entry["leaf"])
+    except TypeError:
+        return False  # SQLite also takes what is no text
+
+
 def _leaf(entry: Record) -> bytes:
     said = _canonical({name: entry[name] for name in _HASHED})
     return hashlib.sha256(b"\x00" + _bytes(entry["nonce"]) + said.encode()).digest()
@@ -199,7 +236,7 @@ def _bytes(written: str) -> bytes:
     """Bytes from hexadecimal; none from what somebody wrote over it."""
     try:
         return bytes.fromhex(written)
-    except ValueError:
+    except (TypeError, ValueError):
         return b""
 
 

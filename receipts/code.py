@@ -24,19 +24,16 @@ def qr_code(url: str) -> Code:
     URL beyond the largest (1,663 bytes).
     """
     # Loaded only where something is drawn: a web worker that never draws stays small.
+    from PIL import Image
     from qrcode.constants import ERROR_CORRECT_Q
-    from qrcode.image.pil import PilImage
     from qrcode.main import QRCode
 
-    code = QRCode(
-        error_correction=ERROR_CORRECT_Q,
-        box_size=1,
-        border=_QUIET_ZONE,
-        mask_pattern=_MASK,
-        image_factory=PilImage,
-    )
+    code = QRCode(error_correction=ERROR_CORRECT_Q, border=_QUIET_ZONE, mask_pattern=_MASK)
     code.add_data(url.encode(), optimize=0)
     code.make(fit=True)
+    rows = code.get_matrix()
+    image = Image.new("1", (len(rows), len(rows)))
+    image.putdata([not dark for row in rows for dark in row])
     png = BytesIO()
-    code.make_image().save(png, "PNG")
-    return Code(png.getvalue(), code.modules_count + 2 * _QUIET_ZONE)
+    image.save(png, "PNG")
+    return Code(png.getvalue(), len(rows))

@@ -1,73 +1,88 @@
-"""The code to type where the camera does not help, and the word to compare page and paper by."""
+"""What a person reads off the paper: the manual code to type, the match word to compare."""
 
 import secrets
 import unicodedata
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
-_RANDOM_CHARACTERS = 8
-_CODE_LENGTH = _RANDOM_CHARACTERS + 1
-# Without vowels no word can arise; without look-alikes none is misread.
-_MATCH_ALPHABET = "23456789CDFHJKMNPRTVWXY"
-_MATCH_LENGTH = 4
-_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
-# GF(32) by x^5 + x^2 + 1: weights that are successive powers of a generator make the check
-# character find every single slip and every exchange of neighbours.
-_MODULUS = 0b100101
+# Douglas Crockford's base 32: no I, L, O or U.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LENGTH = 9
+_MISREAD = str.maketrans("OIL", "011")
+_MINUS = "−"
+
+# A letter, a digit, a letter, a digit: no words arise, and no two of them look alike.
+_MATCH_LETTERS = "CDFHJKMNPRTVWX"
+_MATCH_DIGITS = "2356789"
 
 
-class BadCode(Exception):
-    """Not a code: ``character`` is the one outside the alphabet, None for a slip.
+class BadCode(ValueError):
+    """A manual code that cannot be right.
 
-    ``length`` is how many characters were typed, spaces and hyphens not counted.
+    ``character`` is the first character, as written, that no code has; None where all could
+    belong to a code, but one is wrong, missing, too many or out of place: ``length`` of 9 were
+    counted.
     """
 
     def __init__(self, character: str | None, length: int) -> None:
-        super().__init__("a slip in the code" if character is None else "a foreign character")
+        super().__init__(f"not a code: {character or length!r}")
         self.character = character
         self.length = length
 
 
 def new_code() -> str:
-    """Eight random characters (40 bits) and their check character."""
-    values = [secrets.randbelow(len(ALPHABET)) for _ in range(_RANDOM_CHARACTERS)]
-    return "".join(ALPHABET[value] for value in [*values, _check(values)])
+    """A new manual code: 8 random characters (40 bits) and 1 check character."""
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH - 1))
+    return random + _ALPHABET[_remainder(random + "0")]
 
 
 def format_code(code: str) -> str:
-    """A code in the groups in which it is printed: XXXX-XXXX-X."""
+    """A code in groups, as it is printed: XXXX-XXXX-X."""
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
 def read_code(written: str) -> str:
-    """The code that was typed, forgiving width, case, spaces, hyphens, O for 0, I and L for 1.
+    """The code behind what a person wrote; raises BadCode.
 
-    Raises BadCode.
+    Forgives case, spaces, dashes and full-width characters, and reads O as 0, I and L as 1.
     """
-    narrowed = unicodedata.normalize("NFKC", written).upper()
-    typed = [c for c in narrowed if not c.isspace() and unicodedata.category(c) != "Pd"]
-    code = "".join(typed).translate(_ALIKE)
-    foreign = next((c for c in code if c not in ALPHABET), None)
-    if foreign is not None:
-        raise BadCode(foreign, len(code))
-    values = [ALPHABET.index(c) for c in code]
-    if len(code) != _CODE_LENGTH or _check(values[:-1]) != values[-1]:
+    if len(written) > 100:
+        raise BadCode(None, len(written))
+    code = ""
+    for character in written:
+        if not _is_separator(character):
+            code += _read_character(character, len(code))
+    if len(code) != _LENGTH or _remainder(code):
         raise BadCode(None, len(code))
     return code
 
 
 def new_match_word() -> str:
-    """Four characters that page and paper show beside each other."""
-    return "".join(secrets.choice(_MATCH_ALPHABET) for _ in range(_MATCH_LENGTH))
+    """Four characters that the paper and the true page both show, such as K7R3."""
+    return "".join(map(secrets.choice, (_MATCH_LETTERS, _MATCH_DIGITS) * 2))
 
 
-def _check(values: list[int]) -> int:
-    """The sum of the values, the i-th times the i-th power of x."""
-    total = 0
-    for value in reversed(values):
-        total = _times_x(total ^ value)
-    return total
+def _is_separator(character: str) -> bool:
+    # Spaces, dashes, connectors, and the controls that come along with pasted text.
+    kind = unicodedata.category(character)
+    return kind in {"Zs", "Zl", "Zp", "Pd", "Pc", "Cc", "Cf"} or character == _MINUS
 
 
-def _times_x(value: int) -> int:
-    doubled = value << 1
-    return doubled ^ _MODULUS if doubled & 0b100000 else doubled
+def _read_character(character: str, place: int) -> str:
+    plain = unicodedata.normalize("NFKC", character).upper().translate(_MISREAD)
+    if len(plain) != 1 or plain not in _ALPHABET:
+        raise BadCode(character, place)
+    return plain
+
+
+def _remainder(code: str) -> int:
+    """0 for a right code: the code as a polynomial over GF(32), at a generator of the field.
+
+    Each place has another weight, so one wrong character and any two exchanged ones leave a
+    remainder. The field is that of x^5 + x^2 + 1, which is primitive; the weights are powers of x.
+    """
+    remainder = 0
+    for character in code:
+        remainder <<= 1
+        if remainder & 32:
+            remainder ^= 0b100101
+        remainder ^= _ALPHABET.index(character)
+    return remainder

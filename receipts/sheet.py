@@ -3,10 +3,10 @@
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from receipts.code import qr_code
 from receipts.fonts import printable, uncovered
@@ -55,7 +55,7 @@ class Receipt:
 
 def unprintable(receipt: Receipt) -> list[str]:
     """The characters of a receipt that the font lacks: they are printed as their code points."""
-    return uncovered("".join(_strings(asdict(receipt))))
+    return uncovered(json.dumps(vars(receipt), ensure_ascii=False))
 
 
 def render_pdf(receipt: Receipt, paper: Paper) -> bytes:
@@ -78,8 +78,9 @@ def typeset(receipts: Sequence[Receipt], paper: Paper, format: Format, dpi: int 
         made = _compiler().compile(
             format=format, ppi=dpi, sys_inputs=inputs, pdf_tags=len(receipts) == 1
         )
-    assert isinstance(made, bytes)  # noqa: S101 (a list only for several pages of PNG)
-    return made
+        if len(receipts) > 1:
+            _forget()
+    return cast(bytes, made)  # A list comes only of several pages as PNG.
 
 
 _one_at_a_time = threading.Lock()
@@ -97,30 +98,21 @@ def _compiler() -> "Compiler":
     return typst.Compiler(Path(__file__).with_name("receipt.typ"), font_paths=fonts)
 
 
+def _forget() -> None:
+    """Let go of what was laid out: the typesetter keeps it for ten more compilations."""
+    for _ in range(10):
+        _compiler().compile(sys_inputs={"paper": "a5", "format": "pdf", "receipts": "[]"})
+
+
 def _data(receipt: Receipt) -> dict[str, Any]:
     image = qr_code(receipt.url)
-    return _printable(asdict(receipt)) | {"png": list(image.png), "modules": image.modules}
+    said = {field: _printable(value) for field, value in vars(receipt).items()}
+    return said | {"png": list(image.png), "modules": image.modules}
 
 
 def _printable(value: Any) -> Any:
-    match value:
-        case str():
-            return printable(value)
-        case dict():
-            return {key: _printable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_printable(item) for item in value]
-        case _:
-            return value
-
-
-def _strings(value: Any) -> list[str]:
-    match value:
-        case str():
-            return [value]
-        case dict():
-            return [text for item in value.values() for text in _strings(item)]
-        case list() | tuple():
-            return [text for item in value for text in _strings(item)]
-        case _:
-            return []
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Sequence):
+        return [_printable(item) for item in value]
+    return value

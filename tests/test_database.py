@@ -83,7 +83,9 @@ def test_running_for_no_rows_does_nothing(db: Database) -> None:
     assert _names(db) == []
 
 
-@pytest.mark.parametrize("sql", ["'a%' = :wanted", "'10:30' = :wanted", "CAST(:wanted AS TEXT) = 'a%'"])
+@pytest.mark.parametrize(
+    "sql", ["'a%' = :wanted", "'10:30' = :wanted", "CAST(:wanted AS TEXT) = 'a%'"]
+)
 def test_percent_signs_and_colons_in_literals_are_left_alone(db: Database, sql: str) -> None:
     wanted = "10:30" if "10:30" in sql else "a%"
     assert db.row(f"SELECT 1 AS found WHERE {sql}", wanted=wanted) == {"found": 1}
@@ -128,7 +130,7 @@ def test_nothing_of_a_failed_transaction_is_kept(db: Database) -> None:
 
 
 def test_a_statement_that_failed_takes_its_transaction_along(db: Database) -> None:
-    with pytest.raises(Exception, match="(?i)unique"), db.transaction():
+    with pytest.raises(Exception, match=r"(?i)unique"), db.transaction():
         _add(db, "a")
         _add(db, "a")
     assert _names(db) == []
@@ -137,7 +139,7 @@ def test_a_statement_that_failed_takes_its_transaction_along(db: Database) -> No
 def test_a_failed_inner_part_leaves_the_outer_one_whole(db: Database) -> None:
     with db.transaction():
         _add(db, "before")
-        with pytest.raises(Exception, match="(?i)unique"), db.transaction():
+        with pytest.raises(Exception, match=r"(?i)unique"), db.transaction():
             _add(db, "inner")
             _add(db, "before")
         with db.transaction():
@@ -269,7 +271,9 @@ def test_an_address_of_neither_engine_is_refused() -> None:
         open_database("mysql://localhost/daylight")
 
 
-@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/daylight", "sqlite:////no/such/folder/x"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://127.0.0.1:1/daylight", "sqlite:////no/such/folder/x"]
+)
 def test_a_database_out_of_reach_is_said_clearly(url: str) -> None:
     with pytest.raises(StorageError, match=r"cannot be (reached|opened)"):
         open_database(url).rows("SELECT 1")
@@ -297,18 +301,41 @@ def test_a_file_that_may_not_be_written_is_named(sqlite: Database) -> None:
         _add(sqlite, "a")
 
 
+def _fill(db: Database, name: str) -> None:
+    _add(db, name, *(f"{name} {number} {'x' * 500}" for number in range(50)))
+
+
 def test_a_full_disk_is_said_and_what_was_there_stays(sqlite: Database) -> None:
     _add(sqlite, "a")
     sqlite.run("PRAGMA max_page_count = 5")
     with pytest.raises(StorageError, match="disk is full"), sqlite.transaction():
-        with sqlite.transaction():
-            _add(sqlite, "b", *(f"{n} {'x' * 500}" for n in range(50)))
-    with pytest.raises(StorageError, match="disk is full"), sqlite.transaction():
-        _add(sqlite, "c", *(f"{n} {'x' * 500}" for n in range(50)))
+        _fill(sqlite, "b")
+    with pytest.raises(StorageError, match="disk is full"):
+        with sqlite.transaction(), sqlite.transaction():
+            _fill(sqlite, "c")
     sqlite.run("PRAGMA max_page_count = 5000")
     with sqlite.transaction():
         _add(sqlite, "d")
     assert _names(sqlite) == ["a", "d"]
+
+
+def test_after_a_full_disk_nothing_is_written_outside_the_transaction(sqlite: Database) -> None:
+    sqlite.run("PRAGMA max_page_count = 5")
+    with pytest.raises(StorageError, match="nothing of it was saved"), sqlite.transaction():
+        with pytest.raises(StorageError, match="disk is full"):
+            _fill(sqlite, "a")
+        _add(sqlite, "as if nothing had happened")
+    assert _names(sqlite) == []
+
+
+def test_a_damaged_file_asks_for_its_backup(sqlite: Database, tmp_path: Path) -> None:
+    _fill(sqlite, "a")
+    sqlite.close()
+    with (tmp_path / "daylight.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+    with pytest.raises(StorageError, match=r"daylight\.db.* is damaged; restore a backup"):
+        sqlite.rows("SELECT name FROM counter")
 
 
 def test_every_commit_to_a_file_is_flushed_to_the_disk(sqlite: Database) -> None:
@@ -368,10 +395,8 @@ def test_a_many_rowed_write_over_a_cut_connection_loses_no_row(
     postgres: Database, admin: Database
 ) -> None:
     _cut(admin, _pid(postgres))
-    with pytest.raises(StorageError, match="cannot be reached"):
-        _add(postgres, "a", "b")
-    _add(postgres, "c")
-    assert _names(postgres) == ["c"]
+    _add(postgres, "a", "b")
+    assert _names(postgres) == ["a", "b"]
 
 
 def test_a_transaction_whose_connection_is_cut_fails_as_a_whole(
@@ -389,11 +414,19 @@ def test_a_transaction_whose_connection_is_cut_fails_as_a_whole(
 def test_after_a_cut_nothing_is_written_outside_the_transaction(
     postgres: Database, admin: Database
 ) -> None:
-    with pytest.raises(StorageError, match="cannot be reached"), postgres.transaction():
+    with pytest.raises(StorageError, match="nothing of it was saved"), postgres.transaction():
         _cut(admin, _pid(postgres))
-        with pytest.raises(StorageError):
+        with pytest.raises(StorageError, match="cannot be reached"):
             _add_one(postgres, "noticed")
         _add_one(postgres, "as if nothing had happened")
+    assert _names(postgres) == []
+
+
+def test_a_failure_that_was_passed_over_is_not_reported_as_kept(postgres: Database) -> None:
+    with pytest.raises(StorageError, match="nothing of it was saved"), postgres.transaction():
+        _add(postgres, "a")
+        with pytest.raises(Exception, match="unique"):
+            _add(postgres, "a")
     assert _names(postgres) == []
 
 

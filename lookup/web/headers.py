@@ -1,0 +1,72 @@
+"""What every answer carries, and posts that other sites send."""
+
+import gzip
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import Forbidden
+
+from lookup.web.language import remember_language
+from lookup.web.pages import the_bureau
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    # Under no-referrer browsers post with "Origin: null", which tells nothing.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_FOREVER = "public, max-age=31536000, immutable"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_TOO_SMALL_TO_PACK = 800
+
+
+class CrossSite(Forbidden):
+    """A post that another site sent."""
+
+
+def register(app: Flask) -> None:
+    """Refuse posts from other sites, and complete every answer."""
+    app.before_request(_refuse_cross_site)
+    app.after_request(remember_language)
+    app.after_request(_complete)
+    app.after_request(_pack)
+
+
+def _refuse_cross_site() -> None:
+    """Browsers say where a post comes from; machines say nothing and carry no cookies."""
+    if request.method in _SAFE:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = (request.host, the_bureau().config.host)
+    from_elsewhere = site not in (None, "same-origin", "none")
+    if from_elsewhere or (origin is not None and origin.partition("://")[2] not in own):
+        raise CrossSite
+
+
+def _complete(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if the_bureau().config.is_https:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    if request.endpoint == "static" and "v" in request.args and response.status_code < 400:
+        response.headers["Cache-Control"] = _FOREVER
+    return response
+
+
+def _pack(response: Response) -> Response:
+    """Public pages for slow networks. Staff pages mix secrets with what strangers wrote, whose
+    length packing would betray."""
+    is_public = request.blueprint in (None, "status")
+    if not is_public or response.mimetype not in ("text/html", "text/css"):
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] and response.status_code != 304:
+        response.direct_passthrough = False
+        body = response.get_data()
+        if len(body) > _TOO_SMALL_TO_PACK:
+            response.set_data(gzip.compress(body, 5, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+    return response

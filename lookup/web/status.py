@@ -1,0 +1,253 @@
+"""The complainant's side: from the receipt to the page of the case, its ratings and comments."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+
+from flask import Blueprint, Response, abort, current_app, redirect, request, send_file
+from werkzeug.wrappers import Response as AnyResponse
+
+from lookup import feedback
+from lookup.beijing import beijing_day, utc_now
+from lookup.bureau import Bureau
+from lookup.database import Record
+from lookup.errors import Conflict, NotFound, Refused, StorageError, Throttled
+from lookup.issues import count_visit, open_by_code, open_by_id, open_by_token
+from lookup.language import Text, plain
+from lookup.migrations import check_ready
+from lookup.progress import progress_of
+from lookup.trail import Actor, change
+from lookup.web.access import ForgedForm, new_handle, opened, read_handle, remember
+from lookup.web.errors import RETRY_SECONDS, message
+from lookup.web.pages import page, the_bureau
+from lookup.web.wording import said
+from receipts.manual import BadCode
+
+blueprint = Blueprint("status", __name__)
+
+_LONGEST_ECHO = 80
+# Controls but tab and line breaks: browsers will not take them back from a page.
+_CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)])
+# Levels that offer the same tags share one set of boxes on the page.
+_TAGS = [
+    ([str(of) for of in feedback.TAGS if feedback.TAGS[of] is words], words)
+    for words in {id(words): words for words in feedback.TAGS.values()}.values()
+]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What was refused in a form, and what its sender had put in."""
+
+    field: str
+    text: Text
+    typed: str = ""
+    level: str = ""
+    tags: Collection[str] = ()
+
+
+@blueprint.get("/")
+def front_door() -> Response:
+    """The form for a case number and code."""
+    return page("lookup.html", mistake=None, again=False)
+
+
+@blueprint.post("/")
+def open_with_code() -> AnyResponse:
+    """Open a case by its number and the code printed on the receipt."""
+    bureau, now = the_bureau(), utc_now()
+    number, code = (request.form.get(name, "") for name in ("number", "code"))
+    if not number.strip():
+        return _refuse_code(422, "number", said("number_missing"), number)
+    if not code.strip():
+        return _refuse_code(422, "code", said("code_missing"), number)
+    try:
+        issue = open_by_code(bureau, number, code, request.remote_addr or "", now)
+    except BadCode as bad:
+        return _refuse_code(422, "code", _said_of(bad), number)
+    except NotFound as error:
+        return _refuse_code(404, "pair", error.text, number)
+    except Throttled as error:
+        answer = _refuse_code(429, "pair", error.text, number)
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        return answer
+    return _let_in(bureau, issue, now)
+
+
+@blueprint.get("/r/<token>")
+def open_with_token(token: str) -> AnyResponse:
+    """What the QR code opens; the secret leaves the address bar at once."""
+    bureau = the_bureau()
+    try:
+        issue = open_by_token(bureau, token)
+    except NotFound:
+        return page("dead.html", 404)
+    return _let_in(bureau, issue, utc_now())
+
+
+@blueprint.get("/case")
+def case() -> Response:
+    """How the case stands."""
+    bureau, now = the_bureau(), utc_now()
+    seen = opened(bureau, now)
+    if seen is None:
+        return page("lookup.html", mistake=None, again=True)
+    try:
+        issue = open_by_id(bureau.db, seen.token_id)
+    except NotFound:
+        return page("dead.html", 404)
+    if seen.day != beijing_day(now):
+        _count(bureau, issue, now)
+    return _case_page(bureau, issue, now)
+
+
+@blueprint.post("/case/ratings")
+def send_rating() -> AnyResponse:
+    """Rate one milestone of the case."""
+    bureau, now = the_bureau(), utc_now()
+    issue, form = _admitted(bureau, now)
+    step, level = (plain(request.form.get(name, "")) for name in ("step", "level"))
+    tags = _chosen_tags(level)
+    try:
+        with change(bureau.db, _actor(issue), now) as ongoing:
+            feedback.rate(bureau, ongoing, issue, step, level, tags, form)
+    except Refused as refusal:
+        mistake = Mistake(f"rate-{step}", refusal.text, level=level, tags=tags)
+        return _case_page(bureau, issue, now, mistake)
+    return redirect(f"/case#rated-{step}", 303)
+
+
+@blueprint.post("/case/comments")
+def send_comment() -> AnyResponse:
+    """Write to the handling unit."""
+    bureau, now = the_bureau(), utc_now()
+    issue, form = _admitted(bureau, now)
+    try:
+        with change(bureau.db, _actor(issue), now) as ongoing:
+            feedback.comment(bureau, ongoing, issue, request.form.get("body", ""), form)
+    except Refused as refusal:
+        return _case_page(bureau, issue, now, Mistake("body", refusal.text, _typed()))
+    return redirect("/case#sent", 303)
+
+
+@blueprint.get("/case/receipt.pdf")
+def receipt() -> AnyResponse:
+    """The paper itself, to keep on the phone."""
+    from lookup.printing import receipt_pdf
+
+    bureau, now = the_bureau(), utc_now()
+    seen = opened(bureau, now)
+    if seen is None:
+        return redirect("/case", 303)
+    issue = open_by_id(bureau.db, seen.token_id)
+    if issue["withheld"]:
+        abort(404)
+    paper = BytesIO(receipt_pdf(bureau, issue, now))
+    answer = send_file(paper, "application/pdf", True, f"{issue['number']}.pdf")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Whether this program and its database work."""
+    check_ready(the_bureau().db)
+    return Response("ok\n", mimetype="text/plain", headers={"Cache-Control": "no-store"})
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Nothing here is for search engines."""
+    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
+
+
+@blueprint.errorhandler(Conflict)
+def _conflict(error: Conflict) -> Response:
+    return message(409, "not_saved_title", error.text, _typed())
+
+
+@blueprint.errorhandler(ForgedForm)
+def _forged(_: ForgedForm) -> Response:
+    return message(403, "not_saved_title", said("forged_form"), _typed())
+
+
+def _case_page(
+    bureau: Bureau, issue: Record, now: datetime, mistake: Mistake | None = None
+) -> Response:
+    if issue["withheld"]:
+        return page("withheld.html", issue=issue)
+    kind = bureau.kinds.get(issue["kind"])
+    return page(
+        "case.html",
+        422 if mistake else 200,
+        issue=issue,
+        progress=progress_of(bureau, issue, beijing_day(now)),
+        complain=kind.paper.complain if kind else None,
+        new_handle=lambda: new_handle(bureau, issue["token_id"]),
+        levels=feedback.LEVELS,
+        tags=_TAGS,
+        longest=feedback.LONGEST_COMMENT,
+        mistake=mistake,
+    )
+
+
+def _refuse_code(status: int, field: str, text: Text, number: str) -> Response:
+    mistake = Mistake(field, text, plain(number)[:_LONGEST_ECHO])
+    return page("lookup.html", status, mistake=mistake, again=False)
+
+
+def _said_of(bad: BadCode) -> Text:
+    if bad.character is None:
+        return said("code_slip").fill(length=bad.length)
+    shown = bad.character if bad.character.isprintable() else f"U+{ord(bad.character):04X}"
+    return said("code_foreign").fill(character=shown)
+
+
+def _let_in(bureau: Bureau, issue: Record, now: datetime) -> AnyResponse:
+    if request.method != "HEAD":
+        _count(bureau, issue, now)
+    answer = redirect("/case", 303)
+    answer.headers["Cache-Control"] = "no-store"
+    remember(bureau, answer, issue, now)
+    return answer
+
+
+def _count(bureau: Bureau, issue: Record, now: datetime) -> None:
+    try:
+        count_visit(bureau.db, issue, now)
+    except StorageError as error:
+        # Where nothing can be written the page can still be read: that matters more.
+        current_app.logger.warning("a look-up was not counted: %s", error)
+
+
+def _admitted(bureau: Bureau, now: datetime) -> tuple[Record, str]:
+    """The receipt a post belongs to and its form's own name.
+
+    Raises ForgedForm, and Conflict where the form is not of the receipt that is open now.
+    """
+    token_id, form = read_handle(bureau, request.form.get("form", ""))
+    seen = opened(bureau, now)
+    if seen is not None and seen.token_id != token_id:
+        raise Conflict(*said("other_receipt"))
+    try:
+        issue = open_by_id(bureau.db, seen.token_id if seen else "")
+    except NotFound:
+        raise Conflict(*said("closed_receipt")) from None
+    return issue, form
+
+
+def _actor(issue: Record) -> Actor:
+    return Actor(f"party {issue['party_id']}", "web")
+
+
+def _typed() -> str:
+    """The comment as it may be shown again."""
+    return request.form.get("body", "").translate(_CONTROLS)
+
+
+def _chosen_tags(level: str) -> list[str]:
+    """The tags ticked, without those of another level that was chosen first and then left."""
+    own = {tag for of, words in feedback.TAGS.items() for tag in words if str(of) == level}
+    others = {tag for words in feedback.TAGS.values() for tag in words} - own
+    return [tag for tag in request.form.getlist("tags") if tag not in others]

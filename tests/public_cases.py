@@ -1,0 +1,67 @@
+"""Invented cases for the tests of what complainants see."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lookup.beijing import Moment, beijing_day
+from lookup.bodies import Bounds, read_case
+from lookup.bureau import Bureau
+from lookup.cases import AsOf, put_case, require_case
+from lookup.database import Record
+from lookup.issues import live_issue
+from lookup.materials import receive_material, request_materials
+from lookup.parties import parties_of
+from lookup.trail import Actor, change
+from lookup.units import unit_codes
+
+STATION = "5101040101"
+CLERK = Actor("test", "command")
+
+
+def days_ago(days: int) -> str:
+    """A Beijing day before today, at half past nine."""
+    return f"{beijing_day(datetime.now(UTC)) - timedelta(days=days)} 09:30"
+
+
+def put(
+    bureau: Bureau,
+    number: str,
+    taken_in: str,
+    milestones: Sequence[dict[str, Any]] = (),
+    now: datetime | None = None,
+    **more: Any,
+) -> Record:
+    """Take in a case, or move it on; the live receipt issue of its first party."""
+    now = now or datetime.now(UTC)
+    body = {
+        "number": number,
+        "kind": "criminal",
+        "unit": STATION,
+        "name": "张某被盗窃案",
+        "officer": "李明",
+        "badge": "510123",
+        "taken_in_at": taken_in,
+        "parties": [{"role": "complainant", "name": "张三", "phone": "13800138000"}],
+        "milestones": milestones,
+    } | more
+    record = read_case(body, Bounds(bureau.kinds, unit_codes(bureau.db), Moment.of(now)))
+    with change(bureau.db, CLERK, now) as ongoing:
+        put_case(bureau, ongoing, record, AsOf(now))
+    return issue_of(bureau, number)
+
+
+def issue_of(bureau: Bureau, number: str, party: int = 0) -> Record:
+    """The live receipt issue of a party of a case."""
+    case = require_case(bureau.db, number)
+    with change(bureau.db, CLERK) as ongoing:
+        return live_issue(bureau, ongoing, parties_of(bureau.db, case["id"])[party]["id"])
+
+
+def ask_for(bureau: Bureau, number: str, names: Sequence[str], received: Sequence[str]) -> None:
+    """Ask for materials, some of which have come in."""
+    case = require_case(bureau.db, number)
+    with change(bureau.db, CLERK) as ongoing:
+        request_materials(ongoing, case, names)
+        for name in received:
+            receive_material(ongoing, case, name, beijing_day(ongoing.now))
