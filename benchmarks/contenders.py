@@ -7,7 +7,7 @@ from flask import Flask, render_template_string
 
 _PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>{{ case[1] }}</title>
 <h1>{{ case[1] }}</h1><p>{{ case[2] }} {{ case[3] }} {{ case[4] }}</p>
-<ol>{% for name, day, outcome in steps %}<li>{{ day }} {{ name }} {{ outcome }}</li>{% endfor %}</ol>
+<ol>{% for name, day, outcome in steps %}<li>{{ day }} {{ name }} {{ outcome }}{% endfor %}</ol>
 """
 
 

@@ -3,25 +3,30 @@
 The body is the API's: ``{number, kind, unit, name, officer, badge, channel, reported_at,
 taken_in_at, parties: [{role, name, phone, id_last4}], milestones: [{step, at, outcome,
 extended_days, approved_by}], property: [{name, quantity, unit, measure, status, place}],
-withheld_reason, remark}``. A register's row is laid out as such a body first, so that every
-way in has the same rules and the same sentences.
+withheld_reason, remark}``. A blank or missing field tells nothing; an empty withheld_reason says
+that the case is disclosed. A register's row is laid out as such a body first, so that every way
+in has the same rules and the same sentences.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from lookup.beijing import Moment, parse_moment
 from lookup.errors import Refused
 from lookup.kinds import Kind, Kinds, Milestone
-from lookup.language import plain
+from lookup.language import Text, plain
 from lookup.records import (
+    INTAKE,
+    REPORTED,
     CaseRecord,
     MilestoneRecord,
     PartyRecord,
     PropertyRecord,
+    disorder,
     said_moment,
 )
 from lookup.vocabulary import (
@@ -39,10 +44,16 @@ T = TypeVar("T")
 _LONGEST = 200
 _LONGEST_REMARK = 4000
 _NUMBER = re.compile(r"[A-Za-z0-9\u3007\u3400-\u9fff\U00020000-\U0003ffff\-_()（）〔〕\[\]]{1,64}")
-_MOBILE = re.compile(r"1\d{10}")
-_LANDLINE = re.compile(r"0\d{9,11}")
-_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in "（）"}
+_MOBILE = re.compile(r"1[0-9]{10}")
+_LANDLINE = re.compile(r"0[0-9]{9,11}")
+_PHONE_SIGNS = re.compile(r"[\s\-–—()]")
+_COUNTRY_CODE = re.compile(r"^(?:\+|00)?86(?=1[0-9]{10}$)")
+_QUANTITY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+_ID_LAST4 = re.compile(r"[0-9]{3}[0-9X]")
+# Not names: two who would not give theirs are not one person.
+_NOBODY = {"匿名", "不详", "未知", "不明", "无名氏", "不愿透露姓名"}
 _FAR_ENOUGH_BACK = 1949
+_LONGEST_QUOTE = 40
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,13 @@ class Bounds:
     as_of: Moment
 
 
-def read_case(body: Body, bounds: Bounds) -> CaseRecord:
+def read_case(body: Body, bounds: Bounds, refusals: Sequence[Refused] = ()) -> CaseRecord:
     """The case a body describes.
 
-    Raises ExceptionGroup of Refused, one for each field that breaks a rule.
+    Raises ExceptionGroup of Refused, one for each field that breaks a rule, with those that were
+    found in laying it out as a body.
     """
-    reader = _Reader(bounds)
+    reader = _Reader(bounds, refusals)
     record = reader.case(body)
     if record is None or reader.refusals:
         raise ExceptionGroup("the case was refused", reader.refusals)
@@ -69,31 +81,27 @@ def read_case(body: Body, bounds: Bounds) -> CaseRecord:
 class _Reader:
     """Reads one body, gathering every refusal and warning on the way."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, refusals: Sequence[Refused]) -> None:
         self.bounds = bounds
-        self.refusals: list[Refused] = []
+        self.refusals = list(refusals)
         self.warnings: list[Refused] = []
 
     def case(self, body: Body) -> CaseRecord | None:
-        number = self._try(_number, body)
-        kind = self._try(self._kind, body)
-        unit = self._try(self._unit, body)
-        reported = self._moment(body, "reported_at")
-        taken_in = self._moment(body, "taken_in_at")
-        intake = taken_in or reported
-        if not (self.refusals or intake):
-            self._refuse(
-                "taken_in_at",
-                "",
-                "没有受案时间，也没有报案时间。",
-                "Neither the time of taking in nor that of reporting is given.",
-            )
+        number = self._try(_number, _raw(body, "number"))
+        kind = self._try(self._kind, _written(body, "kind"))
+        unit = self._try(self._unit, _written(body, "unit"))
+        reported = self._moment(_written(body, "reported_at"), "reported_at")
+        intake = self._moment(_written(body, "taken_in_at"), "taken_in_at") or reported
+        self._try(_require_a_time, body)
         milestones = self._milestones(body, kind) if kind else ()
         parties = tuple(self._each(self._party, body, "parties"))
         seized = tuple(self._each(self._property, body, "property"))
-        withheld = self._word(WITHHELD_REASONS, body, "withheld_reason", may_be_blank=True)
+        withheld = self._withheld(body)
         remark = self._text(body, "remark", _LONGEST_REMARK)
         texts = [self._text(body, field) for field in ("name", "officer", "badge", "channel")]
+        if kind:
+            moments = {REPORTED: reported, INTAKE: intake} | {m.step: m.moment for m in milestones}
+            self.refusals += disorder(kind, {step: at for step, at in moments.items() if at})
         if self.refusals or not (number and kind and unit and intake):
             return None
         name, officer, badge, channel = texts
@@ -113,6 +121,7 @@ class _Reader:
             seized=seized,
             withheld_reason=withheld,
             remark=remark,
+            tells=body.get("tells"),
             warnings=tuple(self.warnings),
         )
 
@@ -130,93 +139,94 @@ class _Reader:
                 yield known
 
     def _text(self, body: Body, field: str, longest: int = _LONGEST, path: str = "") -> str:
-        written = plain(_written(body, field))
+        written = _written(body, field)
         if len(written) > longest:
-            self._refuse(
-                path or field,
-                written[:20] + "…",
-                f"内容过长（{len(written)} 字），最多 {longest} 字。",
-                f"Too long ({len(written)} characters); at most {longest}.",
+            zh, en = (
+                "内容过长（{n} 字），最多 {most} 字。",
+                "Too long ({n} characters); at most {most}.",
             )
+            self.refusals.append(_bad(path or field, written, zh, en, n=len(written), most=longest))
         return written
 
-    def _kind(self, body: Body) -> Kind:
-        written = _written(body, "kind")
+    def _kind(self, written: str) -> Kind:
         kind = self.bounds.kinds.by_register(written)
         if kind is None:
-            known = self.bounds.kinds.values()
-            raise Refused(
+            raise _bad(
                 "kind",
                 written,
-                f"案件类别“{written}”未配置，可用：{'、'.join(k.name.zh for k in known)}。",
-                f"The kind of case “{written}” is not configured; use one of: "
-                f"{', '.join(k.name.en for k in known)}.",
+                "案件类别“{value}”未配置，可用：{known}。",
+                "The kind of case “{value}” is not configured; use one of: {known}.",
+                known=_listed(known.name for known in self.bounds.kinds.values()),
             )
         return kind
 
-    def _unit(self, body: Body) -> str:
-        unit = plain(_written(body, "unit"))
+    def _unit(self, unit: str) -> str:
         if unit not in self.bounds.units:
-            raise Refused(
+            raise _bad(
                 "unit",
                 unit,
-                f"受理单位代码“{unit}”不存在，请先导入该单位或改正代码。",
-                f"There is no unit with the code “{unit}”; import the unit first or mend the code.",
+                "受理单位代码“{value}”不存在，请先导入该单位或改正代码。",
+                "There is no unit with the code “{value}”; import the unit first or mend the code.",
             )
         return unit
 
-    def _moment(self, body: Body, field: str) -> Moment | None:
-        return self._try(self._checked_moment, _written(body, field), field)
+    def _moment(self, written: str, path: str) -> Moment | None:
+        return self._try(self._checked_moment, written, path) if written else None
 
-    def _checked_moment(self, written: str, path: str) -> Moment | None:
-        if not written.strip():
-            return None
+    def _checked_moment(self, written: str, path: str) -> Moment:
         try:
             moment = parse_moment(written)
-        except ValueError:
+        except (ValueError, OverflowError):
             moment = None
         if moment is None or moment.day.year < _FAR_ENOUGH_BACK:
-            raise Refused(
+            raise _bad(
                 path,
                 written,
-                "不是有效的日期，请写成 2026-11-20 或 2026-11-20 09:05。",
-                "Not a possible date; write it as 2026-11-20 or 2026-11-20 09:05.",
+                "“{value}”不是有效的日期，请写成 2026-11-20 或 2026-11-20 09:05。",
+                "“{value}” is not a possible date; write it as 2026-11-20 or 2026-11-20 09:05.",
             )
         if self.bounds.as_of.is_before(moment):
-            raise Refused(
+            raise _bad(
                 path,
                 written,
-                f"晚于截止时间 {said_moment(self.bounds.as_of)}，尚未发生。",
-                f"Later than {said_moment(self.bounds.as_of)}: it cannot have happened yet.",
+                "“{value}”晚于截止时间 {until}，尚未发生。",
+                "“{value}” is later than {until}: it cannot have happened yet.",
+                until=said_moment(self.bounds.as_of),
             )
         return moment
 
     def _milestones(self, body: Body, kind: Kind) -> tuple[MilestoneRecord, ...]:
-        read = (
-            self._try(self._milestone, item, item.get("at_path") or f"milestones.{place}", kind)
-            for place, item in enumerate(body.get("milestones") or ())
-        )
-        return tuple(milestone for milestone in read if milestone is not None)
+        found: dict[str, MilestoneRecord] = {}
+        read = partial(self._try, partial(self._milestone, kind))
+        for one in self._each(read, body, "milestones"):
+            if one.step in found:
+                path, zh, en = (
+                    "milestones",
+                    "节点“{value}”出现了两次。",
+                    "“{value}” is there twice.",
+                )
+                self.refusals.append(_bad(path, one.step, zh, en))
+            found[one.step] = one
+        return tuple(found.values())
 
-    def _milestone(self, item: Body, path: str, kind: Kind) -> MilestoneRecord | None:
+    def _milestone(self, kind: Kind, item: Body, path: str) -> MilestoneRecord | None:
         rule = _rule_of(kind, _written(item, "step"), f"{path}.step")
-        moment = self._checked_moment(_written(item, "at"), f"{path}.at")
-        outcome = _outcome(kind, rule, _written(item, "outcome"), moment, f"{path}.outcome")
-        extended = _extended(rule, _written(item, "extended_days"), f"{path}.extended_days")
+        at, said = _written(item, "at"), _written(item, "outcome")
+        moment = self._moment(at, f"{path}.at")
+        outcome = self._try(_outcome, kind, rule, said, bool(at), f"{path}.outcome")
+        days = _written(item, "extended_days")
+        extended = self._try(_extended, rule, days, f"{path}.extended_days") if days else None
         approver = self._text(item, "approved_by", path=f"{path}.approved_by")
         if extended and not approver:
-            self._warn(
-                f"{path}.approved_by",
-                "",
-                "延长期限没有填写批准人。",
-                "The extension does not say who approved it.",
-            )
+            zh, en = "延长期限没有填写批准人。", "The extension does not say who approved it."
+            self.warnings.append(Refused(f"{path}.approved_by", "", zh, en))
         if moment is None and extended is None:
             return None
-        return MilestoneRecord(rule.step, moment, outcome, extended, approver)
+        return MilestoneRecord(rule.step, moment, outcome or "", extended, approver)
 
     def _party(self, item: Body, path: str) -> PartyRecord | None:
         name = self._text(item, "name", path=f"{path}.name")
+        name = "" if name in _NOBODY else name
         phone = self._phone(_written(item, "phone"), f"{path}.phone")
         id_last4 = self._id_last4(_written(item, "id_last4"), f"{path}.id_last4")
         role = self._word(ROLES, item, "role", f"{path}.role")
@@ -225,28 +235,21 @@ class _Reader:
         return PartyRecord(role, name, phone, id_last4)
 
     def _phone(self, written: str, path: str) -> str:
-        phone = re.sub(r"[\s\-()]|^(?:\+|00)86(?=\d{11})", "", plain(written))
+        phone = _COUNTRY_CODE.sub("", _PHONE_SIGNS.sub("", written))
         if not phone or _MOBILE.fullmatch(phone) or _LANDLINE.fullmatch(phone):
             return phone
-        self._warn(
-            path,
-            written,
-            f"电话“{written}”位数或格式不对，已略去，案件照常收下。",
-            f"The phone “{written}” has the wrong length or form; it was left out and the case "
-            "taken in.",
-        )
+        zh = "电话“{value}”位数或格式不对，已略去，案件照常收下。"
+        en = "The phone “{value}” has the wrong length or form; it was left out, the case taken in."
+        self.warnings.append(_bad(path, written, zh, en))
         return ""
 
     def _id_last4(self, written: str, path: str) -> str:
-        last4 = plain(written).upper()
-        if not last4 or re.fullmatch(r"[0-9]{3}[0-9X]", last4):
+        last4 = written.upper()
+        if not last4 or _ID_LAST4.fullmatch(last4):
             return last4
-        self._warn(
-            path,
-            written,
-            f"证件后四位“{written}”格式不对，已略去。",
-            f"“{written}” is not the last four characters of an identity number; left out.",
-        )
+        zh = "证件后四位“{value}”格式不对，已略去，案件照常收下。"
+        en = "“{value}” is no end of an identity number; it was left out, the case taken in."
+        self.warnings.append(_bad(path, written, zh, en))
         return ""
 
     def _property(self, item: Body, path: str) -> PropertyRecord | None:
@@ -259,125 +262,131 @@ class _Reader:
             place=self._text(item, "place", path=f"{path}.place"),
         )
         if not record.name:
-            self._refuse(f"{path}.name", "", "涉案财物没有名称。", "A seized thing has no name.")
+            zh, en = "涉案财物没有名称。", "A seized thing has no name."
+            self.refusals.append(Refused(f"{path}.name", "", zh, en))
         return record
 
-    def _word(
-        self, words: Words, body: Body, field: str, path: str = "", *, may_be_blank: bool = False
-    ) -> str:
+    def _withheld(self, body: Body) -> str | None:
+        if not _written(body, "withheld_reason"):
+            return None if body.get("withheld_reason") is None else ""
+        return self._word(WITHHELD_REASONS, body, "withheld_reason")
+
+    def _word(self, words: Words, body: Body, field: str, path: str = "") -> str:
         written = _written(body, field)
-        if may_be_blank and not written.strip():
-            return ""
         code = words.code_for(written)
         if code is None:
-            listed = words.listed()
-            self._refuse(
-                path or field,
-                written,
-                f"“{written}”不在可用词之内：{listed.zh}。",
-                f"“{written}” is not one of: {listed.en}.",
-            )
+            zh, en = "“{value}”不在可用词之内：{words}。", "“{value}” is not one of: {words}."
+            self.refusals.append(_bad(path or field, written, zh, en, words=words.listed()))
         return code or ""
 
-    def _refuse(self, path: str, written: str, zh: str, en: str) -> None:
-        self.refusals.append(Refused(path, written, zh, en))
 
-    def _warn(self, path: str, written: str, zh: str, en: str) -> None:
-        self.warnings.append(Refused(path, written, zh, en))
+def _bad(field: str, written: str, zh: str, en: str, **more: str | int | Text) -> Refused:
+    """The refusal of a value: a long one is quoted in part, a blank one said to be blank."""
+    shown = written if len(written) <= _LONGEST_QUOTE else written[:_LONGEST_QUOTE] + "…"
+    text = Text(zh, en).fill(value=shown or Text("（空白）", "(blank)"), **more)
+    return Refused(field, shown, text.zh, text.en)
 
 
-def _written(body: Body, field: str) -> str:
+def _listed(names: Iterable[Text]) -> Text:
+    zh, en = zip(*names, strict=True)
+    return Text("、".join(zh), ", ".join(en))
+
+
+def _raw(body: Body, field: str) -> str:
     value = body.get(field)
     return "" if value is None else str(value)
 
 
-def _number(body: Body) -> str:
-    number = _written(body, "number").strip().translate(_NARROW)
+def _written(body: Body, field: str) -> str:
+    return plain(_raw(body, field))
+
+
+def _number(written: str) -> str:
+    # Full-width brackets stay: a number is shown as it is printed elsewhere.
+    number = "".join(c if c in "（）" else plain(c) for c in written)
     if not number:
-        raise Refused(
-            "number", "", "没有案件编号，请补上编号。", "There is no case number; add it."
-        )
+        zh, en = "没有案件编号，请补上编号。", "There is no case number; add it."
+        raise Refused("number", "", zh, en)
     if not _NUMBER.fullmatch(number):
-        raise Refused(
+        raise _bad(
             "number",
             number,
-            "案件编号只能由 1–64 个字母、数字、汉字和 -_()（）〔〕[] 组成。",
-            "A case number is 1–64 letters, digits, Chinese characters and -_()（）〔〕[].",
+            "案件编号“{value}”不对：只能由 1–64 个字母、数字、汉字和 -_()（）〔〕[] 组成。",
+            "“{value}” is no case number: 1–64 letters, digits, Chinese characters and "
+            "-_()（）〔〕[].",
         )
     return number
+
+
+def _require_a_time(body: Body) -> None:
+    if not (_written(body, "reported_at") or _written(body, "taken_in_at")):
+        raise Refused(
+            "taken_in_at",
+            "",
+            "没有受案时间，也没有报案时间，请至少填写一个。",
+            "Neither the time of taking in nor that of reporting is given; add one of them.",
+        )
 
 
 def _rule_of(kind: Kind, step: str, path: str) -> Milestone:
     rule = kind.milestone(step) if kind.has_step(step) else None
     if rule is None or rule.follows is None:
-        raise Refused(
+        raise _bad(
             path,
             step,
-            f"{kind.name.zh}案件没有节点“{step}”。",
-            f"{kind.name.en} cases have no milestone “{step}” to record.",
+            "{kind}案件没有可以记录的节点“{value}”。",
+            "{kind} cases have no milestone “{value}” to record.",
+            kind=kind.name,
         )
     return rule
 
 
-def _outcome(kind: Kind, rule: Milestone, written: str, moment: Moment | None, path: str) -> str:
-    if not written.strip():
-        if moment and len({outcome.ends for outcome in rule.outcomes}) > 1:
-            raise Refused(
-                path,
-                "",
-                f"有{rule.name.zh}时间但没有结果，请填写结果。",
-                f"“{rule.name.en}” has a date but no outcome; add the outcome.",
-            )
-        return ""
-    outcome = kind.outcome_named(rule.step, written)
-    if outcome is None:
-        allowed = "、".join(known.name.zh for known in rule.outcomes)
-        raise Refused(
+def _outcome(kind: Kind, rule: Milestone, written: str, is_dated: bool, path: str) -> str:
+    outcome = kind.outcome_named(rule.step, written) if written else None
+    if written and outcome is None:
+        raise _bad(
             path,
             written,
-            f"{rule.name.zh}的结果“{written}”未配置，可用：{allowed}。",
-            f"“{written}” is not a configured outcome of “{rule.name.en}”; use one of: "
-            + ", ".join(known.name.en for known in rule.outcomes)
-            + ".",
+            "{kind}案件的{step}没有“{value}”这一结果，可用：{known}。",
+            "“{step}” of {kind} cases has no outcome “{value}”; known outcomes: {known}.",
+            kind=kind.name,
+            step=rule.name,
+            known=_listed([known.name for known in rule.outcomes] or [Text("无", "none")]),
         )
-    if moment is None:
-        raise Refused(
-            path,
-            written,
-            f"有{rule.name.zh}结果但没有时间，请补上时间。",
-            f"“{rule.name.en}” has an outcome but no date; add the date.",
+    if outcome and not is_dated:
+        zh, en = (
+            "有{step}结果但没有时间，请补上时间。",
+            "“{step}” has an outcome but no date; add it.",
         )
-    return outcome.code
+        raise _bad(path, written, zh, en, step=rule.name)
+    if is_dated and not outcome and len({known.ends for known in rule.outcomes}) > 1:
+        zh, en = (
+            "有{step}时间但没有结果，请填写结果。",
+            "“{step}” has a date but no outcome; add it.",
+        )
+        raise _bad(path, "", zh, en, step=rule.name)
+    return outcome.code if outcome else ""
 
 
-def _extended(rule: Milestone, written: str, path: str) -> int | None:
-    if not written.strip():
-        return None
-    match = re.fullmatch(r"(\d{1,3})(?:日|天|days?)?", plain(written).replace(" ", ""))
+def _extended(rule: Milestone, written: str, path: str) -> int:
+    match = re.fullmatch(r"(\d{1,3}) ?(?:日|天|days?)?", written)
     allowed = rule.clock.extensions if rule.clock else ()
     if match is None or int(match[1]) not in allowed:
-        choices = "、".join(f"{days}日" for days in allowed)
-        raise Refused(
+        days = [Text(f"{days}日", f"{days} days") for days in allowed] or [Text("无", "none")]
+        raise _bad(
             path,
             written,
-            f"{rule.name.zh}的期限不能延长为“{written}”"
-            + (f"，只能延长至 {choices}。" if choices else "。"),
-            f"The clock of “{rule.name.en}” cannot be extended to “{written}”; allowed totals "
-            f"in days: {', '.join(map(str, allowed)) or 'none'}.",
+            "{step}的期限不能延长为“{value}”，允许的总天数：{days}。",
+            "The clock of “{step}” cannot be extended to “{value}”; totals allowed: {days}.",
+            step=rule.name,
+            days=_listed(days),
         )
     return int(match[1])
 
 
 def _quantity(written: str, path: str) -> str:
-    try:
-        number = Decimal(plain(written).replace(",", ""))
-    except InvalidOperation:
-        number = Decimal(-1)
-    if not number.is_finite() or number <= 0:
-        raise Refused(
-            path,
-            written,
-            f"数量“{written}”不是正数。",
-            f"The quantity “{written}” is not a positive number.",
-        )
-    return f"{number.normalize():f}"
+    digits = re.sub("[, ]", "", written)
+    if not _QUANTITY.fullmatch(digits) or not Decimal(digits):
+        zh, en = "数量“{value}”不是正数。", "The quantity “{value}” is not a positive number."
+        raise _bad(path, written, zh, en)
+    return f"{Decimal(digits).normalize():f}"

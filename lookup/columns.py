@@ -1,7 +1,7 @@
 """Which column of a register fills which field of a case: a row laid out as the API's body."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ _FIELD = re.compile(
 )
 _PROPERTY = ("name", "quantity", "unit", "measure", "status", "place")
 _FEWEST_PARTS = 5
+# What registers write into a cell for which there is nothing to say.
+_BLANK = {"", "无", "空", "/", "\\", "-", "--", "—", "——", "null", "(null)", "none", "nil", "n/a"}
 
 
 class Columns:
@@ -43,32 +45,68 @@ class Columns:
         return chosen
 
 
-def load_columns(path: Path | None) -> Columns:
+def load_columns(path: Path | None, steps: Container[str]) -> Columns:
     """The shipped mapping, with single fields replaced by the bureau's own file.
 
-    Raises ConfigError naming file, table and key of a mistake.
+    ``steps`` are the milestones of all kinds. Raises ConfigError naming file, table and key of a
+    mistake.
     """
     shipped = read_toml(SHIPPED)
     own = read_toml(path) if path else {}
-    for table in own:
-        if table not in ("columns", "required"):
-            raise _mistake(path, table, "未知的表", "is not a known table")
+    for table, content in own.items():
+        if table not in ("columns", "required") or not isinstance(content, dict):
+            raise _mistake(path, table, "不是已知的表", "is not a known table")
     for field, headers in own.get("columns", {}).items():
-        if not _FIELD.fullmatch(field):
+        if not _is_field(field, steps):
             raise _mistake(path, f"columns.{field}", "未知的字段", "is not a known field")
         if not isinstance(headers, list) or not all(isinstance(h, str) for h in headers):
             raise _mistake(path, f"columns.{field}", "应为表头列表", "must be a list of headers")
-    headers = shipped["columns"] | own.get("columns", {})
-    required = own.get("required", shipped["required"])
-    fields = required.get("fields") if isinstance(required, dict) else None
+    headers = _merged(path, shipped["columns"], own.get("columns", {}))
+    fields = own.get("required", shipped["required"]).get("fields")
     if not isinstance(fields, list) or not all(field in headers for field in fields):
         raise _mistake(path, "required.fields", "应为已知字段的列表", "must list known fields")
     return Columns(headers, fields)
 
 
-def body_of(cells: Mapping[str, str], found: Mapping[str, str]) -> dict[str, Any]:
-    """A register's row as a body. Raises Refused where it is not told whether it is disclosed."""
+def _is_field(field: str, steps: Container[str]) -> bool:
+    group, _, rest = field.partition(".")
+    known = _FIELD.fullmatch(field) is not None
+    return known and (group != "milestones" or rest.partition(".")[0] in steps)
+
+
+def _merged(
+    path: Path | None, shipped: Mapping[str, list[str]], own: Mapping[str, list[str]]
+) -> dict[str, list[str]]:
+    """Each column fills one field: else a slip in copying would pass for a second milestone."""
+    owners: dict[str, str] = {}
+    for field, headers in own.items():
+        for header in headers:
+            owner = owners.setdefault(column_key(header), field)
+            if owner != field:
+                zh = f"表头“{header}”已用于 {owner}"
+                en = f"names the header “{header}”, which {owner} has already"
+                raise _mistake(path, f"columns.{field}", zh, en)
+    left = {
+        field: [h for h in names if column_key(h) not in owners] for field, names in shipped.items()
+    }
+    return left | dict(own)
+
+
+def body_of(
+    cells: Mapping[str, str], found: Mapping[str, str]
+) -> tuple[dict[str, Any], list[Refused]]:
+    """A register's row as a body, and what of it cannot be laid out.
+
+    ``tells`` are the milestones that the register has columns for. A cell that says "none" is
+    blank; whether the case is disclosed must be said in so many words.
+    """
     told = {field: cells[header] for field, header in found.items()}
+    told = {
+        field: written
+        for field, written in told.items()
+        if plain(written).casefold() not in _BLANK or (field == "disclosed" and plain(written))
+    }
+    refusals: list[Refused] = []
     body: dict[str, Any] = {"parties": {}, "milestones": {}}
     for field, written in told.items():
         group, _, rest = field.partition(".")
@@ -79,55 +117,55 @@ def body_of(cells: Mapping[str, str], found: Mapping[str, str]) -> dict[str, Any
             body[group] = written
     body["parties"] = [{"role": role} | one for role, one in body["parties"].items()]
     body["milestones"] = [{"step": step} | one for step, one in body["milestones"].items()]
-    body["property"] = _property(told.get("property", ""))
-    body["withheld_reason"] = _withheld(told)
-    return body
+    body["tells"] = frozenset(f.split(".")[1] for f in found if f.startswith("milestones."))
+    body["property"] = list(_property(told.get("property", ""), refusals))
+    body["withheld_reason"] = _withheld(told, refusals)
+    return body, refusals
 
 
-def _property(written: str) -> list[dict[str, str]]:
+def _property(written: str, refusals: list[Refused]) -> Iterator[dict[str, str]]:
     """Reads ``name|quantity|unit|measure|status[|place]``, several separated by ``;``."""
-    things = []
     for part in re.split("[;；\n]", written):
-        if not part.strip():
-            continue
         cells = re.split("[|｜]", part)
-        if not _FEWEST_PARTS <= len(cells) <= len(_PROPERTY):
-            raise Refused(
-                "property",
-                part.strip(),
-                f"涉案财物“{part.strip()}”读不懂，应写成 名称|数量|单位|措施|状态。",
-                f"The seized property “{part.strip()}” cannot be read; write it as "
-                "name|quantity|unit|measure|status.",
+        if _FEWEST_PARTS <= len(cells) <= len(_PROPERTY):
+            yield dict(zip(_PROPERTY, cells, strict=False)) | {"at_path": "property"}
+        elif part.strip():
+            shown = part.strip()[:40]
+            refusals.append(
+                Refused(
+                    "property",
+                    shown,
+                    f"涉案财物“{shown}”读不懂，应写成 名称|数量|单位|措施|状态，多项以 ; 分隔。",
+                    f"The seized property “{shown}” cannot be read; write it as "
+                    "name|quantity|unit|measure|status, several separated by “;”.",
+                )
             )
-        things.append(dict(zip(_PROPERTY, cells, strict=False)) | {"at_path": "property"})
-    return things
 
 
-def _withheld(told: Mapping[str, str]) -> str:
+def _withheld(told: Mapping[str, str], refusals: list[Refused]) -> str | None:
+    """The reason for which a case is withheld, empty where it is disclosed, None if not told."""
     written, reason = plain(told.get("disclosed", "")), plain(told.get("withheld_reason", ""))
-    disclosed = DISCLOSED.code_for(written) if written else "no" if reason else "yes"
+    if not written:
+        return reason or None
+    disclosed = DISCLOSED.code_for(written)
+    if disclosed == "no" and reason:
+        return reason
+    if disclosed == "yes" and not reason:
+        return ""
     if disclosed is None:
-        raise Refused(
-            "disclosed",
-            written,
-            f"“{written}”看不出是否公开，请填“是”或“否”。",
-            f"“{written}” does not say whether the case is disclosed; write 是 or 否.",
-        )
-    if disclosed == "no" and not reason:
-        raise Refused(
-            "withheld_reason",
-            "",
-            "标为不公开但没有理由，请填写理由。",
-            "Marked as withheld without a reason; give the reason.",
-        )
-    if disclosed == "yes" and reason:
-        raise Refused(
-            "withheld_reason",
-            reason,
-            "标为公开却填写了不公开理由，请核对是否公开。",
-            "Marked as disclosed, yet a reason for withholding is given; check which is meant.",
-        )
-    return reason
+        field, value = "disclosed", written[:40]
+        zh = f"“{value}”看不出是否公开，请填“是”或“否”。"
+        en = f"“{value}” does not say whether the case is disclosed; write 是 or 否."
+    elif disclosed == "no":
+        field, value = "withheld_reason", ""
+        zh = "标为不公开但没有理由，请填写理由。"
+        en = "Marked as withheld without a reason; give the reason."
+    else:
+        field, value = "withheld_reason", reason[:40]
+        zh = f"标为公开却填写了不公开理由“{value}”，请核对是否公开。"
+        en = f"Marked as disclosed, yet “{value}” is given as a reason for withholding; check it."
+    refusals.append(Refused(field, value, zh, en))
+    return None
 
 
 def _mistake(path: Path | None, key: str, zh: str, en: str) -> ConfigError:

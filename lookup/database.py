@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -92,7 +93,7 @@ class _Sqlite:
 
         raw = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection = SqliteUtils(raw)
-        connection.enable_wal()
+        _enter_wal(connection)
         raw.row_factory = _as_dict
         for pragma in ("foreign_keys = ON", "synchronous = FULL"):
             connection.execute(f"PRAGMA {pragma}")
@@ -358,6 +359,18 @@ def open_database(url: str) -> Database:
 
 def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Record:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def _enter_wal(connection: Any) -> None:
+    """Here, and here alone, SQLite does not wait for others who open a new file as well."""
+    for more_tries in reversed(range(100)):
+        try:
+            connection.enable_wal()
+            return
+        except sqlite3.OperationalError as error:
+            if not more_tries or "is locked" not in str(error):
+                raise
+            time.sleep(0.02)
 
 
 @lru_cache(maxsize=512)

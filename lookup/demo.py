@@ -171,11 +171,11 @@ class _Story:
             body["parties"].append({"role": "victim", "name": self._name(), "phone": self._phone()})
         if fate == "with_property":
             body["property"] = [self._thing(kept=True), self._thing(kept=dice.random() < 0.5)]
-        self._enter(intake, body)
+        entered = self._enter(intake, body, intake)
         for at, milestone in _steps(fate, criminal, intake, dice):
             body = body | {"milestones": [*body.get("milestones", []), milestone]}
-            self._enter(at, body)
-        self._live(body["number"], intake, fate)
+            self._enter(at, body, entered)
+        self._live(body["number"], entered, fate)
 
     def _intake(self, fate: str) -> datetime:
         """Recent enough for what is under way, long ago enough for what has run out."""
@@ -224,13 +224,14 @@ class _Story:
         }
         return {"name": name, "quantity": quantity, "unit": unit, **state}
 
-    def _enter(self, happened: datetime, body: dict[str, Any]) -> None:
-        """What happened is typed in a little later; now and then far too late."""
+    def _enter(self, happened: datetime, body: dict[str, Any], after: datetime) -> datetime:
+        """What happened is typed in a little later, now and then far too late; when it was."""
         late = self._dice.random() < 0.06
         lag = timedelta(days=self._dice.uniform(9, 14)) if late else timedelta(hours=0.2)
-        at = min(happened + lag, self._now)
+        at = max(min(happened + lag, self._now), after)
         if happened <= self._now:
             self._plan(at, lambda when: self._put(when, body))
+        return at
 
     def _put(self, when: datetime, body: dict[str, Any]) -> None:
         bounds = Bounds(self._bureau.kinds, frozenset(_STATIONS), Moment.of(when))
@@ -238,23 +239,23 @@ class _Story:
         with change(self._bureau.db, Actor(body["officer"], "demo"), when) as ongoing:
             put_case(self._bureau, ongoing, record, AsOf(when, stated=True))
 
-    def _live(self, number: str, intake: datetime, fate: str) -> None:
+    def _live(self, number: str, entered: datetime, fate: str) -> None:
         """The paper is given, opened, and what its holder says is entered."""
         dice = self._dice
         if dice.random() < 0.93:
-            self._plan(intake + timedelta(minutes=20), lambda when: self._give(when, number))
+            self._plan(entered + timedelta(minutes=20), lambda when: self._give(when, number))
         for _ in range(dice.choice([0, 1, 1, 2, 3])):
-            at = intake + timedelta(days=dice.uniform(0.2, 20))
+            at = entered + timedelta(days=dice.uniform(0.2, 20))
             self._plan(at, lambda when: self._visit(when, number))
         if fate in ("fresh", "filed", "overdue"):
-            self._plan(intake + timedelta(hours=1), lambda when: self._ask_for(when, number))
+            self._plan(entered + timedelta(hours=1), lambda when: self._ask_for(when, number))
         if fate != "withheld" and dice.random() < 0.4:
             level = dice.choices("54321", weights=[46, 30, 12, 8, 4])[0]
-            at = intake + timedelta(days=1)
+            at = entered + timedelta(days=1)
             self._plan(at, lambda when: self._rate(when, number, level))
         if fate != "withheld" and dice.random() < 0.2:
             said = dice.choice(_COMMENTS)
-            at = intake + timedelta(days=2)
+            at = entered + timedelta(days=2)
             self._plan(at, lambda when: self._comment(when, number, *said))
 
     def _plan(self, at: datetime, happen: Callable[[datetime], None]) -> None:

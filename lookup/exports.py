@@ -19,7 +19,7 @@ from lookup.rates import DEFINITION, LEVELS, Figures, Rates, Row
 from lookup.vocabulary import WITHHELD_REASONS
 
 _WIDEST = 120
-_WIDEST_LABEL = 40
+_WIDEST_LABEL = 36
 _GAP = "  "
 _NONE = "-"
 _FIGURES = (
@@ -30,7 +30,7 @@ _FIGURES = (
 
 
 def as_json(rates: Rates) -> str:
-    """One object: period, cut-off (UTC), definition, ``rows`` and ``total``.
+    """One object: period, cut-off (UTC), definition, grouping, unit chosen, ``rows``, ``total``.
 
     Rates are fractions, null for 0 / 0; keys that are not the grouping are null. ``withheld``
     maps the reasons that occur to their number of cases, ``levels`` each level to its ratings.
@@ -41,9 +41,6 @@ def as_json(rates: Rates) -> str:
             "zh": {name: one.zh for name, one in text.items()},
             "en": {name: one.en for name, one in text.items()},
         },
-        "by": rates.question.by,
-        "unit": rates.question.unit,
-        "unit_name": rates.unit_name,
         "rows": [_as_object(row) for row in rates.rows],
         "total": _as_object(rates.total),
     }
@@ -53,9 +50,9 @@ def as_json(rates: Rates) -> str:
 def as_csv(rates: Rates) -> str:
     """A plain grid for spreadsheets: byte order mark, CRLF, one header, one line a row.
 
-    Columns are the keys of the JSON, ``withheld`` and ``levels`` spread out. So that every line
-    can be read and stacked by programs, period, cut-off and definition are columns and not
-    comment lines; the line of the total (``part``) carries the definition's text in its last one.
+    Columns are the keys of the JSON, ``withheld`` and ``levels`` spread out. Period, cut-off,
+    definition and choice are columns and not comment lines, so that programs can read and stack
+    every line. The line of the total (``part``) has the definition's text in its last cell.
     """
     file = io.StringIO()
     writer = csv.writer(file)
@@ -75,6 +72,9 @@ def _frame(rates: Rates) -> dict[str, Any]:
         "to": question.last.isoformat(),
         "cutoff": utc_text(question.cutoff),
         "definition": DEFINITION,
+        "by": question.by,
+        "within": question.unit,
+        "within_name": rates.unit_name,
     }
 
 

@@ -1,12 +1,24 @@
 """The people who may follow a case; their personal data is sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
-from lookup.records import PartyRecord
-from lookup.sealing import mask_name, mask_phone
+from lookup.records import Hand, PartyRecord
+from lookup.sealing import Seals, mask_name, mask_phone
 from lookup.trail import Change
+
+# What is told of a person, and how it may be seen in the trail.
+_MASKS: Mapping[str, Callable[[str], str]] = {
+    "name": mask_name,
+    "phone": mask_phone,
+    "id_last4": lambda last4: "*" * len(last4),
+}
+_WRITES = {
+    "name": "UPDATE party SET name_sealed = :sealed, name_found = :found WHERE id = :id",
+    "phone": "UPDATE party SET phone_sealed = :sealed, phone_found = :found WHERE id = :id",
+    "id_last4": "UPDATE party SET id_last4_sealed = :sealed WHERE id = :id",
+}
 
 
 def parties_of(db: Database, case_id: int) -> list[Record]:
@@ -27,33 +39,51 @@ def is_known_person(
 
 
 def put_parties(
-    bureau: Bureau, change: Change, case_id: int, incoming: Sequence[PartyRecord]
+    bureau: Bureau,
+    change: Change,
+    case_id: int,
+    known: Sequence[Record],
+    incoming: Sequence[PartyRecord],
+    hand: Hand,
 ) -> list[dict[str, str]]:
     """Add or update the parties handed in; nobody is removed. What changed, masked."""
-    known = parties_of(change.db, case_id)
+    free = list(known)
     changes: list[dict[str, str]] = []
     for party in incoming:
-        on_file = _on_file(bureau, known, incoming, party)
-        if on_file is None:
-            _add(bureau, change, case_id, party)
+        in_role = [one for one in free if one["role"] == party.role]
+        alone = len(in_role) == 1 and sum(one.role == party.role for one in incoming) == 1
+        same = in_role[0] if alone else _same_person(bureau.seals, in_role, party)
+        if same is not None:
+            free.remove(same)
+            changes += _update(bureau, change, same, party, hand)
+        elif party.name or party.phone or not in_role:
+            _add(bureau, change, case_id, party, hand)
             changes.append({"added": party.role, "name": mask_name(party.name)})
-        else:
-            changes += _update(bureau, change, on_file, party)
     return changes
 
 
-def _on_file(
-    bureau: Bureau, known: Sequence[Record], incoming: Sequence[PartyRecord], party: PartyRecord
-) -> Record | None:
-    """The same person on file: by name, or as the only one in that role on both sides."""
-    in_role = [one for one in known if one["role"] == party.role]
-    names = set(bureau.seals.fingerprints(party.name))
-    by_name = next((one for one in in_role if one["name_found"] in names), None)
-    alone = len(in_role) == 1 and sum(one.role == party.role for one in incoming) == 1
-    return by_name or (in_role[0] if alone else None)
+def _same_person(seals: Seals, in_role: Sequence[Record], party: PartyRecord) -> Record | None:
+    """Who bears the name handed in, of two namesakes the one with the phone; or, where a name is
+    not known, who has the phone."""
+
+    def likeness(one: Record) -> list[bool]:
+        return [
+            _is(seals, one[f"{what}_found"], getattr(party, what)) for what in ("name", "phone")
+        ]
+
+    best = max(in_role, key=likeness, default=None)
+    if best is None:
+        return None
+    same_name, same_phone = likeness(best)
+    nameless = not (party.name and best["name_found"])
+    return best if same_name or (same_phone and nameless) else None
 
 
-def _add(bureau: Bureau, change: Change, case_id: int, party: PartyRecord) -> None:
+def _is(seals: Seals, found: str, told: str) -> bool:
+    return bool(told) and found in seals.fingerprints(told)
+
+
+def _add(bureau: Bureau, change: Change, case_id: int, party: PartyRecord, hand: Hand) -> None:
     seals = bureau.seals
     change.db.run(
         """INSERT INTO party (case_id, role, name_sealed, name_found, phone_sealed, phone_found,
@@ -67,49 +97,37 @@ def _add(bureau: Bureau, change: Change, case_id: int, party: PartyRecord) -> No
         phone_found=seals.fingerprint(party.phone),
         id_last4=seals.seal(party.id_last4),
     )
+    if hand.writes:
+        hand.fields |= {f"parties.{party.role}.{name}" for name in _MASKS if getattr(party, name)}
 
 
 def _update(
-    bureau: Bureau, change: Change, known: Record, party: PartyRecord
+    bureau: Bureau, change: Change, known: Record, party: PartyRecord, hand: Hand
 ) -> list[dict[str, str]]:
     """A blank never erases what is on file."""
     seals = bureau.seals
     changes = []
-    if party.name and known["name_found"] not in seals.fingerprints(party.name):
-        _set_name(bureau, change, known["id"], party.name)
-        was = mask_name(seals.open(known["name_sealed"]))
-        changes.append({"name": mask_name(party.name), "was": was})
-    if party.phone and known["phone_found"] not in seals.fingerprints(party.phone):
-        _set_phone(bureau, change, known["id"], party.phone)
-        was = mask_phone(seals.open(known["phone_sealed"]))
-        changes.append({"phone": mask_phone(party.phone), "was": was})
-    if party.id_last4 and seals.open(known["id_last4_sealed"]) != party.id_last4:
-        _set_id_last4(bureau, change, known["id"], party.id_last4)
-        changes.append({"id_last4": "****", "was": "****" if known["id_last4_sealed"] else ""})
+    for name, mask in _MASKS.items():
+        told = getattr(party, name)
+        if not told or _is_on_file(seals, known, name, told):
+            continue
+        said, was = mask(told), mask(seals.open(known[f"{name}_sealed"]))
+        if not hand.stands(f"parties.{party.role}.{name}", was, said):
+            _write(bureau, change, known["id"], name, told)
+            changes.append({name: said, "was": was})
     return changes
 
 
-def _set_name(bureau: Bureau, change: Change, party_id: int, name: str) -> None:
+def _is_on_file(seals: Seals, known: Record, name: str, told: str) -> bool:
+    if name == "id_last4":
+        return seals.open(known["id_last4_sealed"]) == told
+    return _is(seals, known[f"{name}_found"], told)
+
+
+def _write(bureau: Bureau, change: Change, party_id: int, name: str, told: str) -> None:
     change.db.run(
-        "UPDATE party SET name_sealed = :sealed, name_found = :found WHERE id = :id",
+        _WRITES[name],
         id=party_id,
-        sealed=bureau.seals.seal(name),
-        found=bureau.seals.fingerprint(name),
-    )
-
-
-def _set_phone(bureau: Bureau, change: Change, party_id: int, phone: str) -> None:
-    change.db.run(
-        "UPDATE party SET phone_sealed = :sealed, phone_found = :found WHERE id = :id",
-        id=party_id,
-        sealed=bureau.seals.seal(phone),
-        found=bureau.seals.fingerprint(phone),
-    )
-
-
-def _set_id_last4(bureau: Bureau, change: Change, party_id: int, id_last4: str) -> None:
-    change.db.run(
-        "UPDATE party SET id_last4_sealed = :sealed WHERE id = :id",
-        id=party_id,
-        sealed=bureau.seals.seal(id_last4),
+        sealed=bureau.seals.seal(told),
+        found=bureau.seals.fingerprint(told),
     )

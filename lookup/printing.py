@@ -12,7 +12,7 @@ from lookup.database import Record
 from lookup.errors import FileError, NotFound
 from lookup.issues import hand_over, link, live_issue, manual_code, reissue
 from lookup.language import Text
-from lookup.progress import progress_of
+from lookup.progress import Step, progress_of
 from lookup.records import number_key
 from lookup.trail import Actor, change
 from lookup.units import SUBTREE, require_unit
@@ -151,7 +151,7 @@ def receipt_of(bureau: Bureau, issue: Record, now: datetime) -> Receipt:
         unit_address=issue["address"],
         unit_phone=issue["phone"],
         officer="" if issue["withheld"] else f"{issue['officer']}（{issue['badge']}）",
-        happened=[],
+        happened=[_told(step) for step in progress.steps],
         next_step=progress.next_line,
         materials=[(one.name, one.received is not None) for one in progress.materials],
         statement=kind.paper.statement,
@@ -164,6 +164,11 @@ def receipt_of(bureau: Bureau, issue: Record, now: datetime) -> Receipt:
         issue_number=issue["ordinal"],
         printed_on=beijing_day(now).isoformat(),
     )
+
+
+def _told(step: Step) -> tuple[str, str, str]:
+    outcome = f"{step.outcome.zh} {step.outcome.en} " if step.outcome else ""
+    return step.name.zh, step.name.en, f"{outcome}{step.when.zh}"
 
 
 def receipt_pdf(bureau: Bureau, issue: Record, now: datetime) -> bytes:

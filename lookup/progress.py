@@ -175,7 +175,7 @@ class _Course:
                 name=self._name(row["step"]),
                 outcome=outcome.name if outcome else Text(code, code) if code else None,
                 when=said_moment(Moment.read(row["happened_day"], row["happened_at"])),
-                shown=said_day(date.fromisoformat(row["visible_day"])),
+                shown=self._short(row["visible_day"]),
                 term=self._term(clock) if clock else None,
                 rating=read_rating(rating) if rating else None,
             )
@@ -220,8 +220,7 @@ class _Course:
 
     def _where_it_stands(self) -> Text:
         row = self._telling
-        happened = date.fromisoformat(row["happened_day"])
-        day = said_day(happened, self.today.year, weekday=False)
+        day = self._short(row["happened_day"])
         said, outcome = self._said(row), self._outcome(row)
         if said:
             return said.fill(day=day)
@@ -242,6 +241,9 @@ class _Course:
         served = next((r for r in self.milestones if r["step"] == remedy.counted_from), None)
         day = date.fromisoformat(served["happened_day"]) if served else None
         return way_of(remedy, day, self.bureau.calendar, self.today)
+
+    def _short(self, day: str) -> Text:
+        return said_day(date.fromisoformat(day), self.today.year, weekday=False)
 
     def _rule(self, step: str) -> Milestone | None:
         return self.kind.milestone(step) if self.kind and self.kind.has_step(step) else None

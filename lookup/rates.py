@@ -40,9 +40,11 @@ _DEFINED = {
         "kind and officer in charge.",
     ),
     "cutoff": Text(
-        "截止时间：以下各项只计截止时间及以前发生的事；更正和延长批准按统计时在案的内容计。",
-        "Cut-off: what came later is not counted. Corrected dates and approved extensions count as "
-        "they are on file when the count is made.",
+        "截止时间：以下各项只计截止时间及以前发生的事；只知日期的，自当日零时起算；已可查看的节点视为已发生。"
+        "更正和延长批准按统计时在案的内容计。",
+        "Cut-off: what came later is not counted. What has a day alone counts from that day's "
+        "start, and a milestone that could be seen counts as happened. Corrected dates and "
+        "approved extensions count as they are on file when the count is made.",
     ),
     "withheld": Text(
         "不予公开数：截止时已批准不予公开的案件，按理由列出，不计入应公开数。待批准的仍属应公开案件。",
@@ -301,11 +303,11 @@ _MILESTONES = f"""of_milestones AS (
     WHERE reason IS NULL AND {_HAPPENED} GROUP BY chosen.label, chosen.badge
 )"""
 
+# A decision after the cut-off cannot have kept a clock that had run out by then.
 _CLOCKS = f"""of_clocks AS (
     SELECT chosen.label, chosen.badge, COUNT(*) AS clocks_due,
         SUM(clock.extended) AS clocks_extended,
-        SUM(CASE WHEN milestone.id IS NOT NULL AND decided_day <= due_day
-            THEN 1 ELSE 0 END) AS clocks_kept
+        SUM(CASE WHEN decided_day <= due_day THEN 1 ELSE 0 END) AS clocks_kept
     FROM chosen JOIN clock ON clock.case_id = chosen.id
     LEFT JOIN milestone ON milestone.case_id = clock.case_id
         AND milestone.step = clock.step AND {_HAPPENED}

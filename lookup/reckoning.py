@@ -5,6 +5,7 @@ They are kept so that counting is a matter of comparing columns. What they were 
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 
@@ -23,24 +24,27 @@ def visible_by(kind: Kind, calendar: Calendar, happened: date) -> str:
     return calendar.add_working(happened, kind.visible_within).day.isoformat()
 
 
-def reckon_clocks(bureau: Bureau, case_id: int, kind: Kind) -> None:
-    """Write the clocks of a case anew from its milestones and extensions."""
-    db = bureau.db
-    reached = {
-        row["step"]: row
-        for row in db.rows(
-            "SELECT step, outcome, happened_day FROM milestone WHERE case_id = :case_id",
-            case_id=case_id,
-        )
-    }
-    extended = {
-        row["step"]: row["days"]
-        for row in db.rows(
-            "SELECT step, days FROM extension WHERE case_id = :case_id", case_id=case_id
-        )
-    }
-    db.run("DELETE FROM clock WHERE case_id = :case_id", case_id=case_id)
-    db.run_many(
+def reckon_clocks(
+    bureau: Bureau,
+    case_id: int,
+    kind: Kind,
+    reached: Mapping[str, Record],
+    extended: Mapping[str, int],
+) -> None:
+    """Write the clocks of a case anew from its milestones and the days of its extensions."""
+    bureau.db.run("DELETE FROM clock WHERE case_id = :case_id", case_id=case_id)
+    start_clocks(bureau, case_id, kind, reached, extended)
+
+
+def start_clocks(
+    bureau: Bureau,
+    case_id: int,
+    kind: Kind,
+    reached: Mapping[str, Record],
+    extended: Mapping[str, int],
+) -> None:
+    """Write the clocks of a case that has none yet."""
+    bureau.db.run_many(
         """INSERT INTO clock
         (case_id, step, start_day, days, due_day, provisional, extended, decided_day)
         VALUES
@@ -50,7 +54,7 @@ def reckon_clocks(bureau: Bureau, case_id: int, kind: Kind) -> None:
 
 
 def _clocks(
-    kind: Kind, calendar: Calendar, reached: dict[str, Record], extended: dict[str, int]
+    kind: Kind, calendar: Calendar, reached: Mapping[str, Record], extended: Mapping[str, int]
 ) -> list[Record]:
     """The clocks that have started: a step not open to the case (closure of a refused one) has
     none."""
@@ -64,7 +68,8 @@ def _clocks(
             clock,
             date.fromisoformat(start["happened_day"]),
             calendar,
-            extended.get(milestone.step),
+            # One approved while the case was of another kind may have no place in this one.
+            extended.get(milestone.step) if clock.extensions else None,
         )
         decided = reached.get(milestone.step)
         found.append(
@@ -98,7 +103,7 @@ def refresh(bureau: Bureau) -> int:
     ):
         with db.transaction():
             for case in page:
-                _refresh_case(bureau, case["id"], bureau.kinds[case["kind"]])
+                reckon_case(bureau, case["id"], bureau.kinds[case["kind"]])
         done, last = done + len(page), page[-1]["id"]
     db.run(
         """INSERT INTO reckoning (id, rules) VALUES (1, :rules)
@@ -115,17 +120,29 @@ def _rules_in_force(bureau: Bureau) -> str:
     return digest.hexdigest()
 
 
-def _refresh_case(bureau: Bureau, case_id: int, kind: Kind) -> None:
-    reckon_clocks(bureau, case_id, kind)
-    happened = bureau.db.rows(
-        "SELECT id, happened_day FROM milestone WHERE case_id = :case_id", case_id=case_id
+def reckon_case(bureau: Bureau, case_id: int, kind: Kind) -> None:
+    """Reckon all stored days of a case anew."""
+    db = bureau.db
+    reached = db.rows(
+        "SELECT id, step, outcome, happened_day FROM milestone WHERE case_id = :case_id",
+        case_id=case_id,
     )
-    for row in happened:
-        bureau.db.run(
-            "UPDATE milestone SET visible_by = :visible_by WHERE id = :id",
-            id=row["id"],
-            visible_by=visible_by(kind, bureau.calendar, date.fromisoformat(row["happened_day"])),
-        )
+    extended = db.rows("SELECT step, days FROM extension WHERE case_id = :case_id", case_id=case_id)
+    reckon_clocks(
+        bureau,
+        case_id,
+        kind,
+        {row["step"]: row for row in reached},
+        {row["step"]: row["days"] for row in extended},
+    )
+    db.run_many(
+        "UPDATE milestone SET visible_by = :visible_by WHERE id = :id",
+        [
+            {"id": row["id"], "visible_by": visible_by(kind, bureau.calendar, day)}
+            for row in reached
+            for day in [date.fromisoformat(row["happened_day"])]
+        ],
+    )
 
 
 def _refuse_orphans(bureau: Bureau) -> None:

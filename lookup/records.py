@@ -1,7 +1,7 @@
 """A case as it is handed in, by a register, the API or the desk; and the order it must keep."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from lookup.beijing import BEIJING, Moment
 from lookup.errors import Refused
@@ -10,6 +10,8 @@ from lookup.language import Text, plain
 
 INTAKE = "intake"
 REPORTED = "reported"
+BY_HAND = "desk"
+_BRACKETS = str.maketrans("〔[【〕]】", "((()))")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class PropertyRecord:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """A whole case as handed in; ``warnings`` are values that were left out, and why."""
+    """A whole case as handed in; ``warnings`` are values that were left out, and why.
+
+    ``withheld_reason`` is empty for a disclosed case and None where nothing was said of it.
+    ``tells`` are the steps that the hand-in has a place for, None for all.
+    """
 
     number: str
     kind: Kind
@@ -61,23 +67,55 @@ class CaseRecord:
     parties: tuple[PartyRecord, ...]
     milestones: tuple[MilestoneRecord, ...]
     seized: tuple[PropertyRecord, ...]
-    withheld_reason: str
+    withheld_reason: str | None
     remark: str
+    tells: frozenset[str] | None = None
     warnings: tuple[Refused, ...] = ()
 
-    @property
-    def number_key(self) -> str:
-        """The number as two writings of it are compared."""
-        return number_key(self.number)
+
+@dataclass
+class Hand:
+    """What of a case staff entered by hand: it stands against the case system's word.
+
+    ``fields`` are named as in the API's body; ``writes`` is whether this hand-in is by hand too.
+    ``warnings`` are the values of the case system that were left out for it.
+    """
+
+    writes: bool
+    fields: set[str] = field(default_factory=set)
+    warnings: list[Refused] = field(default_factory=list)
+
+    def stands(self, name: str, was: str | Text, told: str | Text) -> bool:
+        """Whether the value on file stays where another one is told."""
+        if self.writes:
+            self.fields.add(name)
+            return False
+        if name in self.fields:
+            self.warn(name, was, told)
+        return name in self.fields
+
+    def warn(self, name: str, was: str | Text, told: str | Text) -> None:
+        """Say that a value was left out."""
+        said = Text(
+            "民警已手工填写“{was}”，未被“{told}”覆盖。",
+            "Staff entered “{was}” by hand; it was not replaced by “{told}”.",
+        ).fill(was=was, told=told)
+        value = told.zh if isinstance(told, Text) else told
+        self.warnings.append(Refused(name, value, said.zh, said.en))
 
 
 def number_key(written: str) -> str:
-    """A case number without what people change in copying it: width, case and spaces."""
-    return plain(written).replace(" ", "").upper()
+    """A case number without what people change in copying it: width, case, spaces, brackets."""
+    return plain(written).replace(" ", "").upper().translate(_BRACKETS)
 
 
-def refuse_disorder(kind: Kind, moments: Mapping[str, Moment]) -> None:
-    """Raise Refused where a milestone lies before the nearest recorded one that it follows.
+def agrees(told: Moment, kept: Moment) -> bool:
+    """Whether a moment says nothing else than another; a bare day agrees with any time of it."""
+    return told.day == kept.day and told.at in (None, kept.at)
+
+
+def disorder(kind: Kind, moments: Mapping[str, Moment]) -> Iterator[Refused]:
+    """A refusal for each milestone that lies before the nearest recorded one that it follows.
 
     ``moments`` are those of the steps reached; reporting counts as the step before intake.
     """
@@ -86,7 +124,7 @@ def refuse_disorder(kind: Kind, moments: Mapping[str, Moment]) -> None:
         if earlier is not None and moment.is_before(moments[earlier]):
             late, early = _name_of(kind, step), _name_of(kind, earlier)
             before = said_moment(moments[earlier])
-            raise Refused(
+            yield Refused(
                 "taken_in_at" if step == INTAKE else f"milestones.{step}.at",
                 said_moment(moment),
                 f"{late.zh}时间早于{early.zh}时间（{before}），请核对。",

@@ -10,20 +10,22 @@ from typing import Any
 from lookup.beijing import Moment
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
-from lookup.cases import AsOf, put_case
+from lookup.cases import AsOf, Files, put_case
 from lookup.columns import Columns, body_of, load_columns
-from lookup.errors import Refused
-from lookup.language import Text
+from lookup.errors import FileError, Refused
+from lookup.language import Text, plain
 from lookup.records import CaseRecord
 from lookup.rejects import RejectsWriter
 from lookup.tables import Row, Table, open_table
-from lookup.trail import Actor, change
+from lookup.trail import Actor, Change, change
 from lookup.units import UnitRecord, put_units, unit_codes
 
 # Rows a transaction: large enough to be fast, small enough that a phone's rating waiting for
 # SQLite's one writer is not kept long.
 _CHUNK = 200
 _WARNINGS_SHOWN = 1000
+# Where a register lacks a column, what is said of it is said of this one.
+_INSTEAD = {"taken_in_at": "reported_at", "withheld_reason": "disclosed"}
 _UNIT_COLUMNS = {
     "code": ["代码", "单位代码", "code"],
     "name": ["名称", "单位名称", "name"],
@@ -81,7 +83,8 @@ def import_cases(
     run again. A rehearsal (``dry_run``) keeps nothing but the rejects file.
     Raises FileError where the file as a whole cannot be read.
     """
-    columns = load_columns(bureau.config.register_file)
+    steps = {milestone.step for kind in bureau.kinds.values() for milestone in kind.milestones}
+    columns = load_columns(bureau.config.register_file, steps)
     with (
         open_table(path, columns.required()) as table,
         RejectsWriter(rejects, table.headers) as writer,
@@ -116,38 +119,54 @@ class _Taker:
         self._bounds = Bounds(bureau.kinds, unit_codes(bureau.db), Moment.of(as_of.instant))
 
     def take(self, rows: list[Row], actor: Actor) -> None:
+        told = [self._read(row) for row in rows]
+        numbers = [one.number for one in told if isinstance(one, CaseRecord)]
         with change(self._bureau.db, actor) as ongoing:
-            for row in rows:
-                self.summary.rows += 1
-                try:
-                    put = put_case(self._bureau, ongoing, self._read(row), self._as_of)
-                except* Refused as refusals:
-                    self._reject(row, refusals.exceptions)
-                else:
-                    setattr(self.summary, put.result, getattr(self.summary, put.result) + 1)
-                    self._warn(row, put.warnings)
+            files = Files(self._bureau.db, numbers)
+            for row, one in zip(rows, told, strict=True):
+                self._put(ongoing, files, row, one)
 
-    def _read(self, row: Row) -> CaseRecord:
+    def _read(self, row: Row) -> CaseRecord | ExceptionGroup:
+        body, refusals = body_of(row.cells, self.found)
         if row.excess:
-            raise Refused(
-                "",
-                " ".join(row.excess),
-                "单元格比表头多，可能是内容里的分隔符没有加引号。",
-                "More cells than columns: perhaps a delimiter inside a cell that is not quoted.",
-            )
-        return read_case(body_of(row.cells, self.found), self._bounds)
+            zh = "单元格比表头多，可能是内容里的分隔符没有加引号。"
+            en = "More cells than columns: perhaps a delimiter inside a cell that is not quoted."
+            refusals = [Refused("", " ".join(row.excess), zh, en)]
+        try:
+            return read_case(body, self._bounds, refusals)
+        except ExceptionGroup as refused:
+            return refused
 
-    def _reject(self, row: Row, refusals: Iterable[BaseException]) -> None:
+    def _put(
+        self, ongoing: Change, files: Files, row: Row, told: CaseRecord | ExceptionGroup
+    ) -> None:
+        self.summary.rows += 1
+        try:
+            if isinstance(told, ExceptionGroup):
+                raise told
+            put = put_case(self._bureau, ongoing, told, self._as_of, files)
+        except* Refused as refused:
+            self._reject(row, list(_flat(refused)))
+        else:
+            setattr(self.summary, put.result, getattr(self.summary, put.result) + 1)
+            self._warn(row, put.warnings)
+
+    def _reject(self, row: Row, refusals: list[Refused]) -> None:
         self.summary.rejected += 1
-        flat = list(_flat(refusals))
-        reasons = [refusal.text for refusal in flat]
+        named = [(self._header(one.field), one) for one in refusals]
+        # Where several cells are wrong, each reason says which it speaks of.
+        several = len(refusals) > 1
+        reasons = [
+            Text(f"{name}：{one.text.zh}", f"{name}: {one.text.en}") if several else one.text
+            for name, one in named
+        ]
         self._rejects.add(
             row,
             Refused(
-                "；".join(self._header(refusal.field) for refusal in flat),
-                "；".join(refusal.value for refusal in flat),
-                "".join(text.zh for text in reasons),
-                " ".join(text.en for text in reasons),
+                "；".join(dict.fromkeys(name for name, _ in named)),
+                "；".join(one.value for one in refusals),
+                "".join(reason.zh for reason in reasons),
+                " ".join(reason.en for reason in reasons),
             ),
         )
 
@@ -165,10 +184,15 @@ class _Taker:
         ]
 
     def _header(self, path: str) -> str:
-        """The register's own name for a field, or for the cell that the field is part of."""
-        while path not in self.found and "." in path:
-            path = path.rpartition(".")[0]
-        return self.found.get(path, path)
+        """The register's own name for a field, for the cell it is part of, or for the nearest."""
+        group = path if path in self.found else _INSTEAD.get(path, path)
+        while group:
+            kin = (name for name in self.found if name.startswith(f"{group}."))
+            nearest = group if group in self.found else next(kin, None)
+            if nearest:
+                return self.found[nearest]
+            group = group.rpartition(".")[0]
+        return path
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -177,17 +201,21 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _flat(refusals: Iterable[BaseException]) -> Iterator[Refused]:
-    for refusal in refusals:
-        if isinstance(refusal, Refused):
-            yield refusal
-        elif isinstance(refusal, BaseExceptionGroup):
-            yield from _flat(refusal.exceptions)
+def _flat(refused: BaseException) -> Iterator[Refused]:
+    if isinstance(refused, BaseExceptionGroup):
+        for one in refused.exceptions:
+            yield from _flat(one)
+    elif isinstance(refused, Refused):
+        yield refused
 
 
 def _unit(row: Row, found: dict[str, str]) -> UnitRecord:
-    from lookup.language import plain
-
+    if row.excess:
+        raise FileError(
+            f"第 {row.number} 行的单元格比表头多，可能是内容里的逗号没有加引号。未导入任何单位。",
+            f"Row {row.number} has more cells than columns: perhaps a comma inside a cell that is "
+            "not quoted. No unit was imported.",
+        )
     return UnitRecord(row.number, **{name: plain(row.cells[h]) for name, h in found.items()})
 
 

@@ -35,7 +35,7 @@ _COUNTED = Text(
     "Counted from {start} (“{name}”), that day not included; day {days} is {last}",
 )
 _MOVED = Text("，逢休息日，顺延至{due}", ", a day off, so it moves to {due}")
-_BRIEFLY_AT_ONCE = Text("应当天完成", "due on the same day")
+_BRIEFLY_AT_ONCE = Text("须当天办理", "due on the same day")
 _BRIEFLY = Text("自{start}次日起算{days}天", "{days} days, counted from the day after {start}")
 _BRIEFLY_EXTENDED = Text(
     "自{start}次日起算，延长后共{days}天",

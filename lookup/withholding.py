@@ -1,6 +1,8 @@
 """Cases that are not disclosed, and since when."""
 
+from lookup.beijing import beijing_day
 from lookup.database import Database, Record
+from lookup.records import BY_HAND
 from lookup.trail import Change
 
 
@@ -12,23 +14,24 @@ def live_withholding(db: Database, case_id: int) -> Record | None:
     )
 
 
-def put(change: Change, case_id: int, reason: str) -> Record:
-    """Withhold or disclose a case as the case system says; what changed.
+def put(change: Change, case_id: int, live: Record | None, told: str | None) -> str:
+    """Withhold or disclose a case as the case system says; the reason now in force, or "".
 
-    There the second person has approved already. What the desk withheld stays withheld.
+    ``told`` is empty for a disclosed case and None where nothing was said. What the case system
+    withholds the second person has approved there. What the desk withheld stays withheld.
     """
-    live = live_withholding(change.db, case_id)
-    if reason and live is None:
-        _begin(change, case_id, reason)
-        return {"withheld": ["", reason]}
-    if live is None or live["reason"] == reason or live["via"] == "desk":
-        return {}
-    _end(change, live["id"])
-    if reason:
-        _begin(change, case_id, reason)
+    was = live["reason"] if live else ""
+    if told is None or (live and live["via"] == BY_HAND and (live["approved_at"] or not told)):
+        return was
+    if told == was and not (live and live["approved_at"] is None):
+        return was
+    if live:
+        _end(change, live["id"])
+    if told:
+        _begin(change, case_id, told)
     else:
         _show_all(change, case_id)
-    return {"withheld": [live["reason"], reason]}
+    return told
 
 
 def _begin(change: Change, case_id: int, reason: str) -> None:
@@ -55,8 +58,6 @@ def _end(change: Change, withholding_id: int) -> None:
 
 def _show_all(change: Change, case_id: int) -> None:
     """What was entered while the case was withheld becomes visible now, not earlier."""
-    from lookup.beijing import beijing_day
-
     change.db.run(
         """UPDATE milestone SET visible_at = :at, visible_day = :day
         WHERE case_id = :case_id AND visible_at IS NULL""",

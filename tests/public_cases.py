@@ -1,15 +1,22 @@
 """Invented cases for the tests of what complainants see."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
 from lookup.beijing import Moment, beijing_day
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
 from lookup.cases import AsOf, put_case, require_case
 from lookup.database import Record
-from lookup.issues import live_issue
+from lookup.issues import link, live_issue
 from lookup.materials import receive_material, request_materials
 from lookup.parties import parties_of
 from lookup.trail import Actor, change
@@ -65,3 +72,37 @@ def ask_for(bureau: Bureau, number: str, names: Sequence[str], received: Sequenc
         request_materials(ongoing, case, names)
         for name in received:
             receive_material(ongoing, case, name, beijing_day(ongoing.now))
+
+
+class Phone(FlaskClient):
+    """A browser that reaches the site by its public address, as through a proxy."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        options.setdefault("buffered", True)
+        options.setdefault("base_url", self.application.extensions["bureau"].config.public_url)
+        return super().open(*args, **options)
+
+    def scan(self, bureau: Bureau, issue: Record) -> TestResponse:
+        """Open a receipt as its QR code does; the answer that follows it to the case."""
+        return self.get(path_of(bureau, issue), follow_redirects=True)
+
+
+def path_of(bureau: Bureau, issue: Record) -> str:
+    """The path of a receipt's QR code."""
+    return link(bureau, issue).removeprefix(bureau.config.public_url)
+
+
+def site_of(bureau: Bureau, **settings: Any) -> Flask:
+    """The application of a bureau as complainants reach it."""
+    app = create_app(replace(bureau.config, **settings))
+    app.test_client_class = Phone
+    return app
+
+
+def form_in(html: str, action: str, step: str = "") -> dict[str, str]:
+    """The hidden fields of a page's form, for ratings that of one step."""
+    for form in re.findall(r"<form.*?</form>", html, re.S):
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+        if f'action="{action}"' in form and hidden.get("step", "") == step:
+            return hidden
+    raise AssertionError(f"no form for {action} {step}")

@@ -9,12 +9,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"language", "errors", "beijing"},
-    {"toml_tables", "vocabulary", "workdays", "clocks", "kinds", "records", "bodies"},
-    {"config", "database", "sealing", "tables", "rejects", "workbooks"},
+    {"toml_tables", "vocabulary", "workdays", "clocks", "kinds", "records", "bodies", "sentences"},
+    {"config", "database", "sealing", "cells", "workbooks", "tables", "rejects"},
     {"migrations", "trail", "throttle", "columns"},
     {"bureau", "units", "withholding", "materials"},
-    {"reckoning", "parties", "issues", "feedback", "course", "rates"},
-    {"cases", "progress", "sentences", "exports"},
+    {"reckoning", "parties", "issues", "feedback", "course", "rates", "particulars", "terms"},
+    {"cases", "remedies", "progress", "exports"},
     {"register", "printing", "demo"},
     {"cli", "web"},
 ]

@@ -356,7 +356,7 @@ def play(station: Station, dice: random.Random, number: str) -> None:
         {"step": "filing", "at": written(dice, filing), "outcome": decision},
         {"step": "closure", "at": written(dice, closing), "outcome": "terminated"},
     ]
-    if kind == "criminal" and dice.random() < 0.4:
+    if kind == "criminal" and dice.random() < 0.8:
         course[0] |= {"extended_days": "7", "approved_by": "赵局长"}
     steps = dice.randrange(2 if decision == "refused" else 3)
     now = intake

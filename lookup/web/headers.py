@@ -5,7 +5,8 @@ import gzip
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden
 
-from lookup.web.language import remember_language
+from lookup.language import LANGUAGES
+from lookup.web.language import COOKIE
 from lookup.web.pages import the_bureau
 
 _HEADERS = {
@@ -18,7 +19,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_FOREVER = "public, max-age=31536000, immutable"
+_YEAR = 365 * 24 * 3600
+_FOREVER = f"public, max-age={_YEAR}, immutable"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _TOO_SMALL_TO_PACK = 800
 
@@ -30,7 +32,7 @@ class CrossSite(Forbidden):
 def register(app: Flask) -> None:
     """Refuse posts from other sites, and complete every answer."""
     app.before_request(_refuse_cross_site)
-    app.after_request(remember_language)
+    app.after_request(_remember_language)
     app.after_request(_complete)
     app.after_request(_pack)
 
@@ -46,11 +48,22 @@ def _refuse_cross_site() -> None:
         raise CrossSite
 
 
+def _remember_language(response: Response) -> Response:
+    """Keep a choice made in the address."""
+    asked = request.args.get("lang")
+    if asked in LANGUAGES:
+        secure = the_bureau().config.is_https
+        response.set_cookie(
+            COOKIE, asked, max_age=_YEAR, secure=secure, httponly=True, samesite="Lax"
+        )
+    return response
+
+
 def _complete(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if the_bureau().config.is_https:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
     if request.endpoint == "static" and "v" in request.args and response.status_code < 400:
         response.headers["Cache-Control"] = _FOREVER
     return response

@@ -1,18 +1,21 @@
 """What all public pages share: the bureau they speak for, its wording, the reader's language."""
 
 import hashlib
+import re
 from operator import attrgetter
 from pathlib import Path
 
 from flask import Flask, Response, current_app, render_template, request
 from jinja2 import StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lookup.bureau import Bureau
 from lookup.web.language import chosen_language
 from lookup.web.wording import WORDS
 
-_FIRST_CJK = "\u2e80"
+# From the first Chinese character of a run to its last, over digits and signs between them.
+_CHINESE = re.compile(r"[\u2e80-\U0003ffff](?:[^A-Za-z<>&]*[\u2e80-\U0003ffff])?")
+_BRACKETS = re.compile(r"（[^（）]*）|\([^()]*\)")
 
 
 def register(app: Flask) -> None:
@@ -39,6 +42,7 @@ def page(template: str, status: int = 200, **values: object) -> Response:
         w=WORDS[language],
         say=attrgetter(language),
         lang=language,
+        lighten=_lighten,
         native=_native if language == "en" else str,
         bureau_name=the_bureau().config.bureau_name,
         language_link=_language_link(),
@@ -54,8 +58,11 @@ def _language_link() -> str:
     return f"{'/case' if posted_to_case else ''}?lang={other}"
 
 
-def _native(text: str) -> str:
+def _native(text: str) -> Markup:
     """What stands in Chinese on an English page, marked as such for screen readers."""
-    if any(c >= _FIRST_CJK for c in text):
-        return Markup('<span lang="zh-CN">{}</span>').format(text)
-    return text
+    return Markup(_CHINESE.sub(r'<span lang="zh-CN">\g<0></span>', str(escape(text))))  # noqa: S704
+
+
+def _lighten(sentence: str) -> Markup:
+    """What stands in brackets in a headline is set lighter."""
+    return Markup(_BRACKETS.sub(r"<small>\g<0></small>", str(escape(sentence))))  # noqa: S704

@@ -1,11 +1,13 @@
 """The complainant's side: from the receipt to the page of the case, its ratings and comments."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from io import BytesIO
 
 from flask import Blueprint, Response, abort, current_app, redirect, request, send_file
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from lookup import feedback
@@ -14,14 +16,14 @@ from lookup.bureau import Bureau
 from lookup.database import Record
 from lookup.errors import Conflict, NotFound, Refused, StorageError, Throttled
 from lookup.issues import count_visit, open_by_code, open_by_id, open_by_token
-from lookup.language import Text, plain
+from lookup.language import Language, Text, plain
 from lookup.migrations import check_ready
 from lookup.progress import progress_of
 from lookup.trail import Actor, change
 from lookup.web.access import ForgedForm, new_handle, opened, read_handle, remember
 from lookup.web.errors import RETRY_SECONDS, message
 from lookup.web.pages import page, the_bureau
-from lookup.web.wording import said
+from lookup.web.wording import WORDS, said
 from receipts.manual import BadCode
 
 blueprint = Blueprint("status", __name__)
@@ -38,13 +40,11 @@ _TAGS = [
 
 @dataclass(frozen=True)
 class Mistake:
-    """What was refused in a form, and what its sender had put in."""
+    """What was refused, the id of its place on the page, and what its sender had typed."""
 
-    field: str
+    place: str
     text: Text
-    typed: str = ""
-    level: str = ""
-    tags: Collection[str] = ()
+    typed: Mapping[str, str] = field(default_factory=dict)
 
 
 @blueprint.get("/")
@@ -59,17 +59,17 @@ def open_with_code() -> AnyResponse:
     bureau, now = the_bureau(), utc_now()
     number, code = (request.form.get(name, "") for name in ("number", "code"))
     if not number.strip():
-        return _refuse_code(422, "number", said("number_missing"), number)
+        return _refuse_code(422, Mistake("number", said("number_missing"), _echo(number, code)))
     if not code.strip():
-        return _refuse_code(422, "code", said("code_missing"), number)
+        return _refuse_code(422, Mistake("code", said("code_missing"), _echo(number)))
     try:
         issue = open_by_code(bureau, number, code, request.remote_addr or "", now)
     except BadCode as bad:
-        return _refuse_code(422, "code", _said_of(bad), number)
+        return _refuse_code(422, Mistake("code", _said_of(bad), _echo(number, code)))
     except NotFound as error:
-        return _refuse_code(404, "pair", error.text, number)
+        return _refuse_code(404, Mistake("pair", error.text, _echo(number)))
     except Throttled as error:
-        answer = _refuse_code(429, "pair", error.text, number)
+        answer = _refuse_code(429, Mistake("pair", error.text, _echo(number)))
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer
     return _let_in(bureau, issue, now)
@@ -113,8 +113,7 @@ def send_rating() -> AnyResponse:
         with change(bureau.db, _actor(issue), now) as ongoing:
             feedback.rate(bureau, ongoing, issue, step, level, tags, form)
     except Refused as refusal:
-        mistake = Mistake(f"rate-{step}", refusal.text, level=level, tags=tags)
-        return _case_page(bureau, issue, now, mistake)
+        return _case_page(bureau, issue, now, Mistake(f"rate-{step}", refusal.text))
     return redirect(f"/case#rated-{step}", 303)
 
 
@@ -127,7 +126,7 @@ def send_comment() -> AnyResponse:
         with change(bureau.db, _actor(issue), now) as ongoing:
             feedback.comment(bureau, ongoing, issue, request.form.get("body", ""), form)
     except Refused as refusal:
-        return _case_page(bureau, issue, now, Mistake("body", refusal.text, _typed()))
+        return _case_page(bureau, issue, now, Mistake("body", refusal.text, {"body": _typed()}))
     return redirect("/case#sent", 303)
 
 
@@ -185,16 +184,36 @@ def _case_page(
         progress=progress_of(bureau, issue, beijing_day(now)),
         complain=kind.paper.complain if kind else None,
         new_handle=lambda: new_handle(bureau, issue["token_id"]),
-        levels=feedback.LEVELS,
-        tags=_TAGS,
+        choices=_choices,
         longest=feedback.LONGEST_COMMENT,
         mistake=mistake,
     )
 
 
-def _refuse_code(status: int, field: str, text: Text, number: str) -> Response:
-    mistake = Mistake(field, text, plain(number)[:_LONGEST_ECHO])
+@lru_cache(maxsize=1024)
+def _choices(language: Language, n: int, level: str, ticked: tuple[str, ...]) -> Markup:
+    """The levels and reasons of the n-th rating form: most of the page, and nearly always the
+    same, so drawn once."""
+    template = current_app.jinja_env.get_template("choices.html")
+    drawn = template.render(
+        lang=language,
+        n=n,
+        level=level,
+        ticked=ticked,
+        levels=feedback.LEVELS,
+        tags=_TAGS,
+        w=WORDS[language],
+    )
+    return Markup(drawn)  # noqa: S704
+
+
+def _refuse_code(status: int, mistake: Mistake) -> Response:
     return page("lookup.html", status, mistake=mistake, again=False)
+
+
+def _echo(number: str, code: str = "") -> dict[str, str]:
+    """What was typed, to be mended; a code that is well formed is not written out again."""
+    return {"number": plain(number)[:_LONGEST_ECHO], "code": plain(code)[:_LONGEST_ECHO]}
 
 
 def _said_of(bad: BadCode) -> Text:
@@ -246,8 +265,8 @@ def _typed() -> str:
     return request.form.get("body", "").translate(_CONTROLS)
 
 
-def _chosen_tags(level: str) -> list[str]:
+def _chosen_tags(level: str) -> tuple[str, ...]:
     """The tags ticked, without those of another level that was chosen first and then left."""
     own = {tag for of, words in feedback.TAGS.items() for tag in words if str(of) == level}
     others = {tag for words in feedback.TAGS.values() for tag in words} - own
-    return [tag for tag in request.form.getlist("tags") if tag not in others]
+    return tuple(tag for tag in request.form.getlist("tags") if tag not in others)
