@@ -1,6 +1,7 @@
 """Wires the parts together: ``gunicorn 'app:create_app()'`` serves it, ``flask`` commands it."""
 
 import os
+import sys
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -10,6 +11,9 @@ from lookup.cli import register_commands
 from lookup.config import Config
 from lookup.errors import DaylightError
 from lookup.web import errors, status
+
+# The status at which gunicorn stops instead of starting the same worker again for ever.
+_BOOT_ERROR = 3
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -23,7 +27,8 @@ def create_app(config: Config | None = None) -> Flask:
     try:
         return _wire(Config.read(os.environ))
     except DaylightError as error:
-        raise SystemExit(f"Daylight: {error.text.both()}") from None
+        print(f"Daylight: {error.text.both()}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(_BOOT_ERROR) from None
 
 
 def _wire(config: Config) -> Flask:

@@ -26,7 +26,7 @@ def utc_text(instant: datetime) -> str:
 
 def from_utc_text(text: str) -> datetime:
     """The aware instant behind the database's text."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def beijing_day(instant: datetime) -> date:

@@ -27,6 +27,7 @@ from lookup.records import (
     PartyRecord,
     PropertyRecord,
     disorder,
+    prose,
     said_moment,
 )
 from lookup.vocabulary import (
@@ -139,7 +140,7 @@ class _Reader:
                 yield known
 
     def _text(self, body: Body, field: str, longest: int = _LONGEST, path: str = "") -> str:
-        written = _written(body, field)
+        written = prose(_raw(body, field))
         if len(written) > longest:
             zh, en = (
                 "内容过长（{n} 字），最多 {most} 字。",
@@ -225,7 +226,7 @@ class _Reader:
         return MilestoneRecord(rule.step, moment, outcome or "", extended, approver)
 
     def _party(self, item: Body, path: str) -> PartyRecord | None:
-        name = self._text(item, "name", path=f"{path}.name")
+        name = plain(self._text(item, "name", path=f"{path}.name"))
         name = "" if name in _NOBODY else name
         phone = self._phone(_written(item, "phone"), f"{path}.phone")
         id_last4 = self._id_last4(_written(item, "id_last4"), f"{path}.id_last4")

@@ -303,19 +303,22 @@ def _entry(name: str, was: Record, now: Record) -> list[str]:
 def _refuse_other_matter(bureau: Bureau, kept: OnFile, record: CaseRecord) -> None:
     """One number, other complainant and other intake time: another matter.
 
-    Two bare days that agree do not prove one intake time, so the name must then agree.
+    Two bare days that agree do not prove one intake time, so the name must then agree. Where one
+    side knows no name, one time of reporting is proof enough.
     """
     intake = _moment("taken_in_at", kept.case)
     if _is_one_instant(intake, record.intake):
         return
-    if record.reported and kept.case["reported_day"]:
+    if is_known_person(bureau, kept.parties, record.parties):
+        return
+    told_nobody = not any(party.name for party in record.parties)
+    if told_nobody and agrees(record.intake, intake):
+        return
+    nobody = told_nobody or not any(party["name_found"] for party in kept.parties)
+    if nobody and record.reported and kept.case["reported_day"]:
         reported = _moment("reported_at", kept.case)
         if _is_one_instant(reported, record.reported):
             return
-    if is_known_person(bureau, kept.parties, record.parties):
-        return
-    if agrees(record.intake, intake) and not any(party.name for party in record.parties):
-        return
     raise Refused(
         "number",
         record.number,

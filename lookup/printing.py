@@ -16,9 +16,10 @@ from lookup.progress import Step, progress_of
 from lookup.records import number_key
 from lookup.trail import Actor, change
 from lookup.units import SUBTREE, require_unit
+from receipts.apart import render_pdf_apart
 from receipts.batch import SheetError, render
 from receipts.manual import format_code
-from receipts.sheet import Format, Paper, Receipt, render_pdf
+from receipts.sheet import Format, Paper, Receipt
 
 # Papers a transaction, so that a batch of thousands never holds the database for long.
 _CHUNK = 100
@@ -173,7 +174,7 @@ def _told(step: Step) -> tuple[str, str, str]:
 
 def receipt_pdf(bureau: Bureau, issue: Record, now: datetime) -> bytes:
     """The paper of an issue as a PDF to keep."""
-    return render_pdf(receipt_of(bureau, issue, now), "a5")
+    return render_pdf_apart(receipt_of(bureau, issue, now), "a5")
 
 
 def _issues(

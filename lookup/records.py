@@ -1,5 +1,6 @@
 """A case as it is handed in, by a register, the API or the desk; and the order it must keep."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ INTAKE = "intake"
 REPORTED = "reported"
 BY_HAND = "desk"
 _BRACKETS = str.maketrans("〔[【〕]】", "((()))")
+_BETWEEN_SIGNS = re.compile("[^，：；！？（）]+")
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ class Hand:
         ).fill(was=was, told=told)
         value = told.zh if isinstance(told, Text) else told
         self.warnings.append(Refused(name, value, said.zh, said.en))
+
+
+def prose(written: str) -> str:
+    """Free text for people to read: plain, but with the punctuation of Chinese."""
+    return _BETWEEN_SIGNS.sub(lambda part: plain(part[0]), written).strip()
 
 
 def number_key(written: str) -> str:

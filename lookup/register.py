@@ -13,8 +13,8 @@ from lookup.bureau import Bureau
 from lookup.cases import AsOf, Files, put_case
 from lookup.columns import Columns, body_of, load_columns
 from lookup.errors import FileError, Refused
-from lookup.language import Text, plain
-from lookup.records import CaseRecord
+from lookup.language import Text
+from lookup.records import CaseRecord, prose
 from lookup.rejects import RejectsWriter
 from lookup.tables import Row, Table, open_table
 from lookup.trail import Actor, Change, change
@@ -216,7 +216,7 @@ def _unit(row: Row, found: dict[str, str]) -> UnitRecord:
             f"Row {row.number} has more cells than columns: perhaps a comma inside a cell that is "
             "not quoted. No unit was imported.",
         )
-    return UnitRecord(row.number, **{name: plain(row.cells[h]) for name, h in found.items()})
+    return UnitRecord(row.number, **{name: prose(row.cells[h]) for name, h in found.items()})
 
 
 def said_summary(summary: Summary) -> Text:

@@ -12,13 +12,40 @@ from lookup.beijing import BEIJING
 
 Cells = dict[str, str]
 
-COLUMNS = ["案件编号", "案件名称", "案件类别", "受理单位代码", "受理单位", "主办民警", "民警警号", "报案人", "报案人电话", "报案人证件后四位", "报案方式", "报案时间", "受案时间", "立案时间", "立案结果", "延长期限", "延长批准人", "结案时间", "处理结果", "涉案财物", "是否公开", "不公开理由", "备注"]
+COLUMNS = [
+    "案件编号",
+    "案件名称",
+    "案件类别",
+    "受理单位代码",
+    "受理单位",
+    "主办民警",
+    "民警警号",
+    "报案人",
+    "报案人电话",
+    "报案人证件后四位",
+    "报案方式",
+    "报案时间",
+    "受案时间",
+    "立案时间",
+    "立案结果",
+    "延长期限",
+    "延长批准人",
+    "结案时间",
+    "处理结果",
+    "涉案财物",
+    "是否公开",
+    "不公开理由",
+    "备注",
+]
 DATES = ("报案时间", "受案时间", "立案时间", "结案时间")
 UNITS = {
     "5101040101": "锦江路派出所",
     "5101040102": "牛市口派出所",
     "5101040201": "青羊宫派出所",
 }
+# What a row lacks before its decision, and has after its closure.
+AWAITED: Mapping[str, str] = {"立案时间": "", "立案结果": ""}
+CLOSED: Mapping[str, str] = {"结案时间": "2026-11-18 10:00:00"}
 FIRST_DAY = datetime(2026, 11, 20, tzinfo=BEIJING)
 SECOND_DAY = datetime(2026, 12, 4, tzinfo=BEIJING)
 
@@ -75,7 +102,13 @@ def moved_on(rows: Iterable[Cells], seed: int = 2) -> list[Cells]:
 
 def flawed(one: Cells, flaw: str) -> Cells:
     """The row with one of ``FLAWS`` or ``ODDITIES``."""
-    return one | (FLAWS | ODDITIES)[flaw]
+    return one | {**FLAWS, **ODDITIES}[flaw]
+
+
+def stranger(one: Cells, **cells: str) -> Cells:
+    """A row of another matter that bears the number of this one."""
+    other = row(99, 报案时间="2026-08-01 08:00:00", 受案时间="2026-08-01 09:00:00", **AWAITED)
+    return other | {"案件编号": one["案件编号"], "报案人": "陌生人"} | cells
 
 
 def fortnight() -> tuple[list[Cells], list[Cells]]:

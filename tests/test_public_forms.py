@@ -117,7 +117,6 @@ def test_a_comment_in_any_script_is_kept_and_shown_harmless(page: Page, body: st
     (kept,) = page.comments()
     shown = page.phone.get("/case")
     assert "<script" not in shown.text
-    assert "49" not in kept
     tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(shown.text)
     said = [element.text for element in tree.iter("p") if element.get("class") == "said"]
     assert said == [kept]

@@ -31,6 +31,8 @@ ROUTES = {
     "/robots.txt": {"GET", "HEAD"},
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+# What the database has no part in is not tried on the second one.
+one_engine = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def test_number_and_code_open_the_case_however_they_are_typed(
     assert NUMBER in phone.get("/case").text
 
 
+@one_engine
 @pytest.mark.parametrize(
     ("url", "name", "secure"),
     [
@@ -148,11 +151,13 @@ def test_all_dead_papers_get_one_answer(bureau: Bureau, phone: FlaskClient) -> N
     assert {phone.head(path).status_code for path in papers.values()} == {404}
 
 
+@one_engine
 def test_dead_papers_are_never_throttled(bureau: Bureau, phone: FlaskClient) -> None:
     assert {phone.get(f"/r/x{n}").status_code for n in range(700)} == {404}
     assert not bureau.db.rows("SELECT bucket FROM throttle")
 
 
+@one_engine
 def test_altered_secrets_open_nothing(bureau: Bureau, app: Flask) -> None:
     issue = issue_of(bureau, NUMBER)
     token = bureau.papers.sign(issue["token_id"])
@@ -271,6 +276,7 @@ def test_a_page_kept_open_counts_again_on_another_day(bureau: Bureau, phone: Fla
 # What the page says
 
 
+@one_engine
 def test_the_page_names_unit_officer_and_ways_to_complain(
     bureau: Bureau, phone: FlaskClient
 ) -> None:
@@ -296,6 +302,7 @@ def test_a_withheld_case_shows_the_unit_and_nothing_else(bureau: Bureau, app: Fl
     assert phone.get("/case/receipt.pdf").status_code == 404
 
 
+@one_engine
 def test_the_receipt_can_be_kept_as_a_file(bureau: Bureau, phone: FlaskClient) -> None:
     assert phone.get("/case/receipt.pdf").location == "/case"
     phone.get(path_of(bureau, issue_of(bureau, NUMBER)))
@@ -309,6 +316,7 @@ def test_the_receipt_can_be_kept_as_a_file(bureau: Bureau, phone: FlaskClient) -
 # Language
 
 
+@one_engine
 def test_the_browsers_language_is_taken_until_another_is_chosen(
     bureau: Bureau, phone: FlaskClient
 ) -> None:
@@ -322,12 +330,14 @@ def test_the_browsers_language_is_taken_until_another_is_chosen(
     assert '<html lang="zh-CN">' in phone.get("/?lang=zh", headers=english).text
 
 
+@one_engine
 def test_an_unknown_language_is_not_remembered(phone: FlaskClient) -> None:
     answer = phone.get("/?lang=xx%0d%0aSet-Cookie:a=b")
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
 
 
+@one_engine
 def test_chinese_on_an_english_page_is_marked_as_such(bureau: Bureau, phone: FlaskClient) -> None:
     phone.get(path_of(bureau, issue_of(bureau, NUMBER)))
     page = phone.get("/case?lang=en").text
@@ -338,6 +348,7 @@ def test_chinese_on_an_english_page_is_marked_as_such(bureau: Bureau, phone: Fla
 # Every answer
 
 
+@one_engine
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_wrong_method_is_refused_with_the_right_ones(phone: FlaskClient, path: str) -> None:
     for method in set(METHODS) - ROUTES[path]:
@@ -346,6 +357,7 @@ def test_a_wrong_method_is_refused_with_the_right_ones(phone: FlaskClient, path:
         assert ROUTES[path] <= set(answer.headers["Allow"].split(", "))
 
 
+@one_engine
 @pytest.mark.parametrize("path", [*ROUTES, "/nowhere", "/static/app.css", "/static/x.css"])
 def test_every_answer_carries_the_protecting_headers(phone: FlaskClient, path: str) -> None:
     headers = phone.get(path).headers
@@ -356,16 +368,19 @@ def test_every_answer_carries_the_protecting_headers(phone: FlaskClient, path: s
     assert "Permissions-Policy" in headers
 
 
+@one_engine
 @pytest.mark.parametrize("path", ["/", "/r/x", "/case", "/nowhere", "/healthz"])
 def test_no_cache_keeps_a_page(phone: FlaskClient, path: str) -> None:
     assert phone.get(path).headers["Cache-Control"] == "no-store"
 
 
+@one_engine
 def test_over_plain_http_no_https_is_promised(bureau: Bureau) -> None:
     app = site_of(bureau, public_url="http://127.0.0.1:8000")
     assert "Strict-Transport-Security" not in app.test_client().get("/robots.txt").headers
 
 
+@one_engine
 def test_the_style_sheet_is_kept_for_ever_under_its_hash(phone: FlaskClient) -> None:
     (address,) = re.findall(r'rel="stylesheet" href="([^"]+)"', phone.get("/").text)
     answer = phone.get(address)
@@ -374,6 +389,7 @@ def test_the_style_sheet_is_kept_for_ever_under_its_hash(phone: FlaskClient) -> 
     assert "immutable" not in phone.get("/static/app.css").headers["Cache-Control"]
 
 
+@one_engine
 @pytest.mark.parametrize("path", ["/", "/static/app.css"])
 def test_pages_are_packed_for_those_who_can_unpack(phone: FlaskClient, path: str) -> None:
     plain = phone.get(path)
@@ -386,6 +402,7 @@ def test_pages_are_packed_for_those_who_can_unpack(phone: FlaskClient, path: str
     assert "Content-Encoding" not in refusing.headers
 
 
+@one_engine
 def test_search_engines_are_sent_away(phone: FlaskClient) -> None:
     assert phone.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"
 
@@ -399,6 +416,7 @@ def test_health_is_ok_only_while_the_database_answers(bureau: Bureau, phone: Fla
     assert phone.get("/healthz").status_code == 503
 
 
+@one_engine
 def test_without_a_database_a_calm_page_asks_to_come_back(
     bureau: Bureau, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -430,6 +448,7 @@ def test_a_fault_shows_a_calm_page_and_logs_no_token(
     assert path.removeprefix("/r/") not in caplog.text
 
 
+@one_engine
 def test_a_page_that_is_not_there_says_so(phone: FlaskClient) -> None:
     for path in ("/nowhere", "/r/", "/case/", "/static/none.css"):
         answer = phone.get(path)
@@ -437,6 +456,7 @@ def test_a_page_that_is_not_there_says_so(phone: FlaskClient) -> None:
         assert "没有这个页面" in answer.text
 
 
+@one_engine
 def test_every_page_is_sound_html(bureau: Bureau, app: Flask) -> None:
     phone = app.test_client()
     for path in ("/", "/case", "/nowhere", "/r/x"):

@@ -9,7 +9,7 @@ COOKIE = "lang"
 
 def chosen_language() -> Language:
     """The language asked for in the address, else remembered, else of the browser; else Chinese."""
-    asked = (request.args.get("lang"), request.cookies.get(COOKIE))
-    browsers = request.accept_languages.best_match(LANGUAGES)
-    named = next((one for one in (*asked, browsers) if one in LANGUAGES), None)
-    return "en" if named == "en" else "zh"
+    for asked in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if asked in LANGUAGES:
+            return "en" if asked == "en" else "zh"
+    return "en" if request.accept_languages.best_match(LANGUAGES) == "en" else "zh"

@@ -10,6 +10,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
 from lookup.bureau import Bureau
+from lookup.language import Language
 from lookup.web.language import chosen_language
 from lookup.web.wording import WORDS
 
@@ -45,16 +46,16 @@ def page(template: str, status: int = 200, **values: object) -> Response:
         lighten=_lighten,
         native=_native if language == "en" else str,
         bureau_name=the_bureau().config.bureau_name,
-        language_link=_language_link(),
+        language_link=_language_link(language),
         **values,
     )
     return Response(html, status, mimetype="text/html", headers={"Cache-Control": "no-store"})
 
 
-def _language_link() -> str:
+def _language_link(language: Language) -> str:
     """The same page again; a form that was refused belongs to the page of its case."""
     posted_to_case = request.method == "POST" and request.path.startswith("/case/")
-    other = "zh" if chosen_language() == "en" else "en"
+    other = "zh" if language == "en" else "en"
     return f"{'/case' if posted_to_case else ''}?lang={other}"
 
 
