@@ -29,7 +29,7 @@ $(DEMO)/env: | $(VENV)/.service
 demo: $(VENV)/.service $(DEMO)/env
 	@. $(DEMO)/env && $(BIN)/flask demo --receipt $(DEMO)/receipt
 	@echo "Serving on http://127.0.0.1:$(PORT) (Ctrl-C ends it; settings in $(DEMO)/env)"
-	@. $(DEMO)/env && exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) --workers 2 'app:create_app()'
+	@. $(DEMO)/env && exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) 'app:create_app()'
 
 test: $(VENV)/.tests
 	$(BIN)/pytest

@@ -15,7 +15,7 @@ from lookup.register import import_cases
 from lookup.trail import Actor, change
 from lookup.units import put_units
 from tests.conftest import UNITS
-from tests.registers import write_benchmark
+from tests.registers import register, write_csv
 
 _ROWS = 5000
 _ACTOR = Actor("bench", "register")
@@ -24,7 +24,7 @@ _ACTOR = Actor("bench", "register")
 def importing(folder: Path) -> None:
     """Rows a second: a first load, and the same file again."""
     file = folder / "register.csv"
-    write_benchmark(file, _ROWS)
+    write_csv(file, register(_ROWS), encoding="utf-8")
     figures: dict[str, list[float]] = {"again, all unchanged": []}
 
     def first() -> float:

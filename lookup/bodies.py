@@ -23,6 +23,7 @@ from lookup.records import (
     INTAKE,
     REPORTED,
     CaseRecord,
+    CaseRefused,
     MilestoneRecord,
     PartyRecord,
     PropertyRecord,
@@ -69,13 +70,13 @@ class Bounds:
 def read_case(body: Body, bounds: Bounds, refusals: Sequence[Refused] = ()) -> CaseRecord:
     """The case a body describes.
 
-    Raises ExceptionGroup of Refused, one for each field that breaks a rule, with those that were
-    found in laying it out as a body.
+    Raises CaseRefused with all that breaks a rule, ``refusals`` first: those that were found in
+    laying it out as a body.
     """
     reader = _Reader(bounds, refusals)
     record = reader.case(body)
     if record is None or reader.refusals:
-        raise ExceptionGroup("the case was refused", reader.refusals)
+        raise CaseRefused("the case was refused", reader.refusals)
     return record
 
 

@@ -24,6 +24,7 @@ from lookup.records import (
     INTAKE,
     REPORTED,
     CaseRecord,
+    CaseRefused,
     Hand,
     agrees,
     disorder,
@@ -126,9 +127,8 @@ def put_case(
 ) -> Put:
     """Take in a case: add it, move the kept one on, or leave it as it is.
 
-    ``files`` may have read the kept one ahead. Raises Refused, or an ExceptionGroup of Refused,
-    before anything is written, where the number belongs to another matter or the milestones told
-    do not go with those on file.
+    ``files`` may have read the kept one ahead. Raises CaseRefused, before anything is written,
+    where the number belongs to another matter or the milestones told do not go with those on file.
     """
     # The row is locked before it is compared: two hand-ins of one case take turns.
     kept = (files or Files(change.db, [record.number])).take(record.number)
@@ -319,7 +319,7 @@ def _refuse_other_matter(bureau: Bureau, kept: OnFile, record: CaseRecord) -> No
         reported = _moment("reported_at", kept.case)
         if _is_one_instant(reported, record.reported):
             return
-    raise Refused(
+    refused = Refused(
         "number",
         record.number,
         f"编号“{record.number}”已属于另一案件（报案人和受案时间都不同，该案受案时间为 "
@@ -327,6 +327,7 @@ def _refuse_other_matter(bureau: Bureau, kept: OnFile, record: CaseRecord) -> No
         f"The number “{record.number}” already belongs to another matter (other complainant, other "
         f"intake time; that one was taken in {said_moment(intake)}); check the number.",
     )
+    raise CaseRefused("the case was refused", [refused])
 
 
 def _is_one_instant(one: Moment, other: Moment) -> bool:
@@ -356,7 +357,7 @@ def _refuse_misfit(
     outcomes |= {step: one.outcome for step, one in told.items() if one.outcome}
     refusals = [*_lost(kind, outcomes), *disorder(kind, moments)]
     if refusals:
-        raise ExceptionGroup("the case was refused", refusals)
+        raise CaseRefused("the case was refused", refusals)
 
 
 def _lost(kind: Kind, outcomes: Mapping[str, str]) -> Iterable[Refused]:

@@ -180,6 +180,7 @@ class _Story:
     def _intake(self, fate: str) -> datetime:
         """Recent enough for what is under way, long ago enough for what has run out."""
         spans = {"fresh": (0.1, 0.9), "overdue": (9, 40), "extended": (4, 20), "filed": (2, 25)}
+        spans |= {"refused": (4, 30), "refused_served": (4, 9)}
         first, last = spans.get(fate, (12, _DAYS_BACK))
         at = self._now - timedelta(days=self._dice.uniform(first, last))
         return at.replace(second=0)

@@ -216,8 +216,8 @@ def _shown_milestone(bureau: Bureau, issue: Record, step: str) -> Record:
         step=step,
     )
     if milestone is None:
-        kind = bureau.kinds[issue["kind"]]
-        name = kind.milestone(step).name if kind.has_step(step) else Text(step, step)
+        kind = bureau.kinds.get(issue["kind"])
+        name = kind.milestone(step).name if kind and kind.has_step(step) else Text(step, step)
         raise Refused(
             "step",
             step,

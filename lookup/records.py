@@ -75,6 +75,14 @@ class CaseRecord:
     warnings: tuple[Refused, ...] = ()
 
 
+class CaseRefused(ExceptionGroup[Refused]):
+    """All that is wrong with a case handed in, one Refused for each field."""
+
+    def refusals(self) -> list[Refused]:
+        """What is wrong, in the order in which it was found."""
+        return [one for one in self.exceptions if isinstance(one, Refused)]
+
+
 @dataclass
 class Hand:
     """What of a case staff entered by hand: it stands against the case system's word.

@@ -10,11 +10,11 @@ from typing import Any
 from lookup.beijing import Moment
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
-from lookup.cases import AsOf, Files, put_case
+from lookup.cases import AsOf, Files, Put, put_case
 from lookup.columns import Columns, body_of, load_columns
 from lookup.errors import FileError, Refused
 from lookup.language import Text
-from lookup.records import CaseRecord, prose
+from lookup.records import CaseRecord, CaseRefused, number_key, prose
 from lookup.rejects import RejectsWriter
 from lookup.tables import Row, Table, open_table
 from lookup.trail import Actor, Change, change
@@ -119,37 +119,43 @@ class _Taker:
         self._bounds = Bounds(bureau.kinds, unit_codes(bureau.db), Moment.of(as_of.instant))
 
     def take(self, rows: list[Row], actor: Actor) -> None:
-        told = [self._read(row) for row in rows]
-        numbers = [one.number for one in told if isinstance(one, CaseRecord)]
+        told = {row.number: self._read(row) for row in rows}
+        records = {n: one for n, one in told.items() if isinstance(one, CaseRecord)}
+        outcomes: dict[int, Put | CaseRefused] = {
+            n: one for n, one in told.items() if isinstance(one, CaseRefused)
+        }
         with change(self._bureau.db, actor) as ongoing:
-            files = Files(self._bureau.db, numbers)
-            for row, one in zip(rows, told, strict=True):
-                self._put(ongoing, files, row, one)
+            files = Files(self._bureau.db, [one.number for one in records.values()])
+            # In one order for all, so that two registers at once never wait for each other.
+            for n in sorted(records, key=lambda n: number_key(records[n].number)):
+                outcomes[n] = self._put(ongoing, files, records[n])
+        for row in rows:
+            self._count(row, outcomes[row.number])
 
-    def _read(self, row: Row) -> CaseRecord | ExceptionGroup:
+    def _read(self, row: Row) -> CaseRecord | CaseRefused:
         body, refusals = body_of(row.cells, self.found)
         if row.excess:
             zh = "单元格比表头多，可能是内容里的分隔符没有加引号。"
             en = "More cells than columns: perhaps a delimiter inside a cell that is not quoted."
-            refusals = [Refused("", " ".join(row.excess), zh, en)]
+            return CaseRefused("a row", [Refused("", " ".join(row.excess), zh, en)])
         try:
             return read_case(body, self._bounds, refusals)
-        except ExceptionGroup as refused:
+        except CaseRefused as refused:
             return refused
 
-    def _put(
-        self, ongoing: Change, files: Files, row: Row, told: CaseRecord | ExceptionGroup
-    ) -> None:
-        self.summary.rows += 1
+    def _put(self, ongoing: Change, files: Files, told: CaseRecord) -> Put | CaseRefused:
         try:
-            if isinstance(told, ExceptionGroup):
-                raise told
-            put = put_case(self._bureau, ongoing, told, self._as_of, files)
-        except* Refused as refused:
-            self._reject(row, list(_flat(refused)))
+            return put_case(self._bureau, ongoing, told, self._as_of, files)
+        except CaseRefused as refused:
+            return refused
+
+    def _count(self, row: Row, outcome: Put | CaseRefused) -> None:
+        self.summary.rows += 1
+        if isinstance(outcome, CaseRefused):
+            self._reject(row, outcome.refusals())
         else:
-            setattr(self.summary, put.result, getattr(self.summary, put.result) + 1)
-            self._warn(row, put.warnings)
+            setattr(self.summary, outcome.result, getattr(self.summary, outcome.result) + 1)
+            self._warn(row, outcome.warnings)
 
     def _reject(self, row: Row, refusals: list[Refused]) -> None:
         self.summary.rejected += 1
@@ -199,14 +205,6 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     stream = iter(rows)
     while chunk := list(islice(stream, _CHUNK)):
         yield chunk
-
-
-def _flat(refused: BaseException) -> Iterator[Refused]:
-    if isinstance(refused, BaseExceptionGroup):
-        for one in refused.exceptions:
-            yield from _flat(one)
-    elif isinstance(refused, Refused):
-        yield refused
 
 
 def _unit(row: Row, found: dict[str, str]) -> UnitRecord:
