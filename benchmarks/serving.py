@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
+from http.client import HTTPConnection
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -34,19 +36,20 @@ def serving(folder: Path) -> None:
     """Requests a second of each contender, two gunicorn workers each, all started at once."""
     daylight = _prepare(folder)
     contenders = {
-        "bare Flask": ("benchmarks.contenders:bare()", "/", ""),
-        "SQLite + Jinja in an hour": ("benchmarks.contenders:minimal()", "/case/1", ""),
-        "Daylight's status page": ("app:create_app()", "/case", daylight["cookie"]),
-        "Daylight's health check": ("app:create_app()", "/healthz", ""),
+        "bare Flask": ("benchmarks.contenders:bare()", "/", "hello there"),
+        "SQLite + Jinja in an hour": ("benchmarks.contenders:minimal()", "/case/1", "A51010401"),
+        "Daylight's status page": ("app:create_app()", "/case", daylight["number"]),
+        "Daylight's health check": ("app:create_app()", "/healthz", "ok"),
     }
     environment = os.environ | daylight["environment"] | {"MINIMAL_DB": str(folder / "minimal.db")}
     ports = {name: 18300 + n for n, name in enumerate(contenders)}
     with _servers(
         {ports[name]: factory for name, (factory, *_) in contenders.items()}, environment
     ):
+        cookie = _scan(ports["Daylight's status page"], daylight["scan"])
         runs = {
-            name: lambda port=ports[name], path=path, cookie=cookie: _load(port, path, cookie)
-            for name, (_, path, cookie) in contenders.items()
+            name: partial(_load, ports[name], path, cookie, shows)
+            for name, (_, path, shows) in contenders.items()
         }
         report("Serving", "requests a second", rounds(runs, _ROUNDS), "bare Flask")
 
@@ -67,11 +70,9 @@ def _prepare(folder: Path) -> dict[str, Any]:
     issued = print_receipts(
         bureau, select(bureau, Selection([number]))[:1], Order(), actor, utc_now()
     )
-    token = str(issued.links[0]["url"]).rpartition("/")[2]
-    expires = int(time.time()) + 3600
-    cookie = bureau.cookies.sign_until(bureau.papers.read(token), expires)
+    path = str(issued.links[0]["url"]).removeprefix(environment["PUBLIC_URL"])
     _fill_minimal(folder / "minimal.db")
-    return {"environment": environment, "cookie": f"receipt={cookie}"}
+    return {"environment": environment, "scan": path, "number": number}
 
 
 def _fill_minimal(path: Path) -> None:
@@ -116,22 +117,31 @@ def _wait_for(port: int) -> None:
     raise SystemExit(f"nothing answers on port {port}")
 
 
-def _load(port: int, path: str, cookie: str) -> float:
+def _scan(port: int, path: str) -> str:
+    """The cookie a scan of the paper leaves in the browser."""
+    line = HTTPConnection("127.0.0.1", port)
+    line.request("GET", path)
+    cookies = line.getresponse().getheader("Set-Cookie", "")
+    line.close()
+    return cookies.partition(";")[0]
+
+
+def _load(port: int, path: str, cookie: str, shows: str) -> float:
     """Requests a second from a few clients on loopback, for a few seconds."""
     head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-    request = (head + (f"Cookie: {cookie}\r\n" if cookie else "") + "\r\n").encode()
+    request = f"{head}Cookie: {cookie}\r\n\r\n".encode()
     with Pool(_CLIENTS) as pool:
-        counts = pool.starmap(_ask, [(port, request, _SECONDS)] * _CLIENTS)
+        counts = pool.starmap(_ask, [(port, request, shows.encode(), _SECONDS)] * _CLIENTS)
     return sum(counts) / _SECONDS
 
 
-def _ask(port: int, request: bytes, for_seconds: float) -> int:
+def _ask(port: int, request: bytes, shows: bytes, for_seconds: float) -> int:
     count, end = 0, time.perf_counter() + for_seconds
     while time.perf_counter() < end:
         with socket.create_connection(("127.0.0.1", port)) as line:
             line.sendall(request)
             answer = b"".join(iter(lambda: line.recv(65536), b""))
-        if not answer.startswith(b"HTTP/1.1 200"):
+        if not answer.startswith(b"HTTP/1.1 200") or shows not in answer:
             raise SystemExit(f"port {port} answered {answer[:80]!r}")
         count += 1
     return count
