@@ -21,6 +21,8 @@ from receipts.token import BadToken, new_receipt_id
 _PER_CASE = Limit(tries=10, seconds=15 * 60)
 _PER_ADDRESS = Limit(tries=600, seconds=60 * 60)
 
+_ALIKE = str.maketrans({"O": "0", "I": "1"})
+
 _LIVE = """SELECT issue.*, cases.number, cases.kind, cases.unit, cases.name, cases.officer,
     cases.badge, cases.intake_day, cases.intake_at, party.role, party.name_sealed,
     party.phone_sealed, unit.name AS unit_name, unit.address, unit.phone,
@@ -113,13 +115,18 @@ def open_by_code(bureau: Bureau, number: str, code: str, address: str, now: date
     Raises receipts.manual.BadCode where the code has a slip that its check character shows,
     NotFound where number and code do not belong together, Throttled after too many tries.
     """
-    key, wanted, second = number_key(number), read_code(code), int(now.timestamp())
+    wanted, second = read_code(code), int(now.timestamp())
+    key = number_key(number)
+    # Digits are what people see in a printed number.
+    digits = key.translate(_ALIKE)
     limits = {
-        f"case {bureau.seals.fingerprint(key)}": _PER_CASE,
+        f"case {bureau.seals.fingerprint(digits)}": _PER_CASE,
         f"address {bureau.seals.fingerprint(address)}": _PER_ADDRESS,
     }
     count_try(bureau.db, limits, second)
-    live = bureau.db.rows(f"{_LIVE} AND cases.number_key = :key", key=key)
+    live = bureau.db.rows(
+        f"{_LIVE} AND cases.number_key IN (:key, :digits)", key=key, digits=digits
+    )
     found = [one for one in live if hmac.compare_digest(manual_code(bureau, one), wanted)]
     if not found:
         raise NotFound(
