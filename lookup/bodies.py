@@ -29,6 +29,7 @@ from lookup.records import (
     PropertyRecord,
     disorder,
     prose,
+    quoted,
     said_moment,
 )
 from lookup.vocabulary import (
@@ -46,6 +47,7 @@ T = TypeVar("T")
 _LONGEST = 200
 _LONGEST_REMARK = 4000
 _NUMBER = re.compile(r"[A-Za-z0-9\u3007\u3400-\u9fff\U00020000-\U0003ffff\-_()（）〔〕\[\]]{1,64}")
+_BETWEEN_BRACKETS = re.compile("[^（）]+")
 _MOBILE = re.compile(r"1[0-9]{10}")
 _LANDLINE = re.compile(r"0[0-9]{9,11}")
 _PHONE_SIGNS = re.compile(r"[\s\-–—()]")
@@ -55,7 +57,6 @@ _ID_LAST4 = re.compile(r"[0-9]{3}[0-9X]")
 # Not names: two who would not give theirs are not one person.
 _NOBODY = {"匿名", "不详", "未知", "不明", "无名氏", "不愿透露姓名"}
 _FAR_ENOUGH_BACK = 1949
-_LONGEST_QUOTE = 40
 
 
 @dataclass(frozen=True)
@@ -284,7 +285,7 @@ class _Reader:
 
 def _bad(field: str, written: str, zh: str, en: str, **more: str | int | Text) -> Refused:
     """The refusal of a value: a long one is quoted in part, a blank one said to be blank."""
-    shown = written if len(written) <= _LONGEST_QUOTE else written[:_LONGEST_QUOTE] + "…"
+    shown = quoted(written)
     text = Text(zh, en).fill(value=shown or Text("（空白）", "(blank)"), **more)
     return Refused(field, shown, text.zh, text.en)
 
@@ -305,7 +306,7 @@ def _written(body: Body, field: str) -> str:
 
 def _number(written: str) -> str:
     # Full-width brackets stay: a number is shown as it is printed elsewhere.
-    number = "".join(c if c in "（）" else plain(c) for c in written)
+    number = _BETWEEN_BRACKETS.sub(lambda part: plain(part[0]).replace(" ", ""), written)
     if not number:
         zh, en = "没有案件编号，请补上编号。", "There is no case number; add it."
         raise Refused("number", "", zh, en)

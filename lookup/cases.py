@@ -159,7 +159,7 @@ def _register(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -
         # Somebody else registered the number between our look and our insert.
         return put_case(bureau, change, record, as_of)
     parties = put_parties(bureau, change, case["id"], [], record.parties, hand)
-    withheld = withholding.put(change, case["id"], None, record.withheld_reason)
+    withheld, _ = withholding.put(change, case["id"], None, record.withheld_reason)
     writer = course.Writer(
         bureau, change, case, record.kind, hand, hidden=bool(withheld), backlog=as_of.backlog
     )
@@ -180,7 +180,7 @@ def _move_on(bureau: Bureau, change: Change, kept: OnFile, record: CaseRecord, a
     differing = _differing(kept.case, record)
     behind = course.is_behind(kept.course, record, hand)
     if not hand.writes and _is_older(kept, record, as_of, hand, behind):
-        left_alone = [_left_alone(record)] if behind or differing else []
+        left_alone = [_left_alone(record, as_of)] if behind or differing else []
         return Put("unchanged", [*record.warnings, *left_alone])
     moved = {
         name: columns
@@ -213,8 +213,7 @@ def _move_parts(
     """Write the parties, the withholding and the course; what changed."""
     case, kind = kept.case, bureau.kinds[kept.case["kind"]]
     parties = put_parties(bureau, change, case["id"], kept.parties, record.parties, hand)
-    was = kept.withheld["reason"] if kept.withheld else ""
-    withheld = withholding.put(change, case["id"], kept.withheld, record.withheld_reason)
+    withheld, moved = withholding.put(change, case["id"], kept.withheld, record.withheld_reason)
     writer = course.Writer(bureau, change, case, kind, hand, hidden=bool(withheld))
     steps = writer.put(record, kept.course)
     if kind_changed:
@@ -222,7 +221,9 @@ def _move_parts(
     elif steps:
         reckon_clocks(bureau, case["id"], kind, writer.reached, writer.extended)
     changes: Record = {"parties": parties} if parties else {}
-    return changes | ({"withheld": [was, withheld]} if was != withheld else {}) | steps
+    if moved:
+        changes["withheld"] = [kept.withheld["reason"] if kept.withheld else "", withheld]
+    return changes | steps
 
 
 def _is_older(kept: OnFile, record: CaseRecord, as_of: AsOf, hand: Hand, behind: bool) -> bool:
@@ -286,7 +287,8 @@ def _moment(name: str, columns: Mapping[str, Any]) -> Moment:
 def _said(bureau: Bureau, name: str, case: Record) -> str | Text:
     """A field of a case as staff may read it."""
     if name == "kind":
-        return bureau.kinds[case["kind"]].name
+        known = bureau.kinds.get(case["kind"])
+        return known.name if known else str(case["kind"])
     if name in _MOMENTS:
         return said_moment(_moment(name, case)) if case[f"{_MOMENTS[name]}_day"] else ""
     return str(case[name])
@@ -374,10 +376,15 @@ def _lost(kind: Kind, outcomes: Mapping[str, str]) -> Iterable[Refused]:
             )
 
 
-def _left_alone(record: CaseRecord) -> Refused:
+def _left_alone(record: CaseRecord, as_of: AsOf) -> Refused:
+    hint = Text(
+        "如果它其实更新，请用 --as-of 注明它的截止时间。",
+        " If it is newer in fact, state with --as-of up to when it tells.",
+    )
+    zh, en = Text("", "") if as_of.stated else hint
     return Refused(
         "number",
         record.number,
-        "这一行比已有记录旧，案件保持不变。",
-        "This row is older than what is on file; the case was left as it is.",
+        f"这一行比已有记录旧，案件保持不变。{zh}",
+        f"This row is older than what is on file; the case was left as it is.{en}",
     )

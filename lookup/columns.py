@@ -8,6 +8,7 @@ from typing import Any
 from lookup.cells import column_key
 from lookup.errors import ConfigError, Refused
 from lookup.language import plain
+from lookup.records import quoted
 from lookup.toml_tables import read_toml
 from lookup.vocabulary import DISCLOSED
 
@@ -130,7 +131,7 @@ def _property(written: str, refusals: list[Refused]) -> Iterator[dict[str, str]]
         if _FEWEST_PARTS <= len(cells) <= len(_PROPERTY):
             yield dict(zip(_PROPERTY, cells, strict=False)) | {"at_path": "property"}
         elif part.strip():
-            shown = part.strip()[:40]
+            shown = quoted(plain(part))
             refusals.append(
                 Refused(
                     "property",
@@ -153,7 +154,7 @@ def _withheld(told: Mapping[str, str], refusals: list[Refused]) -> str | None:
     if disclosed == "yes" and not reason:
         return ""
     if disclosed is None:
-        field, value = "disclosed", written[:40]
+        field, value = "disclosed", quoted(written)
         zh = f"“{value}”看不出是否公开，请填“是”或“否”。"
         en = f"“{value}” does not say whether the case is disclosed; write 是 or 否."
     elif disclosed == "no":
@@ -161,7 +162,7 @@ def _withheld(told: Mapping[str, str], refusals: list[Refused]) -> str | None:
         zh = "标为不公开但没有理由，请填写理由。"
         en = "Marked as withheld without a reason; give the reason."
     else:
-        field, value = "withheld_reason", reason[:40]
+        field, value = "withheld_reason", quoted(reason)
         zh = f"标为公开却填写了不公开理由“{value}”，请核对是否公开。"
         en = f"Marked as disclosed, yet “{value}” is given as a reason for withholding; check it."
     refusals.append(Refused(field, value, zh, en))

@@ -119,7 +119,7 @@ class Writer:
     _added: list[Record] = field(default_factory=list)
 
     def put(self, record: CaseRecord, on_file: Course) -> Record:
-        """Write what differs; by step or part, what it is and what it was."""
+        """Write what differs; what it is and what it was, for the trail."""
         self.reached.update(on_file.milestones)
         self.extended.update({step: row["days"] for step, row in on_file.extensions.items()})
         intake = Moment.read(self.case["intake_day"], self.case["intake_at"])
@@ -185,7 +185,7 @@ class Writer:
 
     def _note(self, step: str, moment: Moment, outcome: str, **was: Record) -> None:
         self.reached[step] = {"happened_day": moment.day_text, "outcome": outcome}
-        self.changes[step] = _entry(moment, outcome) | was
+        self.changes.setdefault("milestones", {})[step] = _entry(moment, outcome) | was
 
     def _said(self, step: str, moment: Moment, outcome: str) -> Text:
         known = self.kind.outcome_named(step, outcome)
@@ -220,7 +220,7 @@ class Writer:
         self.extended[told.step] = told.extended_days
         now = {"days": told.extended_days, "approved_by": approver}
         was = {"was": {name: kept[name] for name in now}} if kept else {}
-        self.changes[f"{told.step}_extension"] = now | was
+        self.changes.setdefault("extensions", {})[told.step] = now | was
 
     def _property(self, told: Sequence[PropertyRecord], kept: list[Record]) -> None:
         """The list as told replaces the list on file; a blank tells nothing."""

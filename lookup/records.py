@@ -13,6 +13,9 @@ INTAKE = "intake"
 REPORTED = "reported"
 BY_HAND = "desk"
 _BRACKETS = str.maketrans("〔[【〕]】", "((()))")
+# As the columns of registers call them.
+_TIMES = {REPORTED: Text("报案", "Reported"), INTAKE: Text("受案", "Taken in")}
+_LONGEST_QUOTE = 40
 _BETWEEN_SIGNS = re.compile("[^，：；！？（）]+")
 
 
@@ -106,12 +109,17 @@ class Hand:
 
     def warn(self, name: str, was: str | Text, told: str | Text) -> None:
         """Say that a value was left out."""
+        was, told = (v if isinstance(v, Text) else Text(*[quoted(v)] * 2) for v in (was, told))
         said = Text(
             "民警已手工填写“{was}”，未被“{told}”覆盖。",
             "Staff entered “{was}” by hand; it was not replaced by “{told}”.",
         ).fill(was=was, told=told)
-        value = told.zh if isinstance(told, Text) else told
-        self.warnings.append(Refused(name, value, said.zh, said.en))
+        self.warnings.append(Refused(name, told.zh, said.zh, said.en))
+
+
+def quoted(written: str) -> str:
+    """As much of a value as a sentence can bear."""
+    return written if len(written) <= _LONGEST_QUOTE else written[:_LONGEST_QUOTE] + "…"
 
 
 def prose(written: str) -> str:
@@ -157,7 +165,7 @@ def _nearest_before(kind: Kind, step: str, moments: Mapping[str, Moment]) -> str
 
 
 def _name_of(kind: Kind, step: str) -> Text:
-    return kind.milestone(step).name if kind.has_step(step) else Text("报案", "reporting")
+    return _TIMES.get(step) or kind.milestone(step).name
 
 
 def said_moment(moment: Moment) -> str:

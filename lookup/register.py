@@ -11,11 +11,12 @@ from lookup.beijing import Moment
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
 from lookup.cases import AsOf, Files, Put, put_case
+from lookup.cells import column_key
 from lookup.columns import Columns, body_of, load_columns
 from lookup.errors import FileError, Refused
 from lookup.language import Text
 from lookup.records import CaseRecord, CaseRefused, number_key, prose
-from lookup.rejects import RejectsWriter
+from lookup.rejects import REJECT_COLUMNS, RejectsWriter
 from lookup.tables import Row, Table, open_table
 from lookup.trail import Actor, Change, change
 from lookup.units import UnitRecord, put_units, unit_codes
@@ -92,7 +93,7 @@ def import_cases(
     ):
         taker = _Taker(bureau, columns.found(table.columns), as_of, writer)
         taker.summary.dry_run = dry_run
-        read = set(taker.found.values())
+        read = {*taker.found.values(), *map(column_key, REJECT_COLUMNS)}
         taker.summary.unread_columns = [c for c in table.columns if c not in read]
         for chunk in _chunks(table):
             taker.take(chunk, actor)

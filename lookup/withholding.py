@@ -14,35 +14,40 @@ def live_withholding(db: Database, case_id: int) -> Record | None:
     )
 
 
-def put(change: Change, case_id: int, live: Record | None, told: str | None) -> str:
-    """Withhold or disclose a case as the case system says; the reason now in force, or "".
+def put(change: Change, case_id: int, live: Record | None, told: str | None) -> tuple[str, bool]:
+    """Withhold or disclose a case; the reason now in force, or "", and whether that changed.
 
     ``told`` is empty for a disclosed case and None where nothing was said. What the case system
     withholds the second person has approved there. What the desk withheld stays withheld.
     """
     was = live["reason"] if live else ""
-    if told is None or (live and live["via"] == BY_HAND and (live["approved_at"] or not told)):
-        return was
-    if told == was and not (live and live["approved_at"] is None):
-        return was
+    approved = live is None or live["approved_at"] is not None
+    by_desk = live is not None and live["via"] == BY_HAND
+    stays = by_desk and (approved or not told or change.actor.via == BY_HAND)
+    if told is None or stays or (told == was and approved):
+        return was, False
     if live:
         _end(change, live["id"])
     if told:
         _begin(change, case_id, told)
     else:
         _show_all(change, case_id)
-    return told
+    return told, True
 
 
 def _begin(change: Change, case_id: int, reason: str) -> None:
+    """What the desk withholds waits for a second person."""
+    by_hand = change.actor.via == BY_HAND
     change.db.run(
         """INSERT INTO withholding (case_id, reason, requested_at, requested_by, approved_at,
             approved_by, ended_by, via)
-        VALUES (:case_id, :reason, :at, :by, :at, :by, '', :via)""",
+        VALUES (:case_id, :reason, :at, :by, :approved_at, :approved_by, '', :via)""",
         case_id=case_id,
         reason=reason,
         at=change.at,
         by=change.actor.name,
+        approved_at=None if by_hand else change.at,
+        approved_by="" if by_hand else change.actor.name,
         via=change.actor.via,
     )
 

@@ -14,6 +14,7 @@ from lookup.config import Config
 from lookup.database import Record
 from lookup.errors import NotFound
 from lookup.materials import receive_material, request_materials
+from lookup.records import CaseRefused
 from lookup.trail import Actor, change, verify
 from lookup.units import unit_codes
 
@@ -219,29 +220,35 @@ def test_the_desk_may_write_though_the_register_tells_up_to_tonight(bureau: Bure
 # Withholding
 
 
+def test_what_the_desk_withholds_waits_for_a_second_person_and_is_hidden_meanwhile(
+    bureau: Bureau,
+) -> None:
+    put(bureau, DESK, withheld_reason="privacy", milestones=[FILED])
+    (live,) = of(bureau, "withholding")
+    assert (live["approved_at"], live["approved_by"]) == (None, "")
+    assert {row["visible_at"] for row in of(bureau, "milestone")} == {None}
+    for told in ("", None):
+        assert put(bureau, withheld_reason=told, milestones=[FILED]).result == "unchanged"
+    assert put(bureau, DESK, withheld_reason="privacy", milestones=[FILED]).result == "unchanged"
+    assert of(bureau, "withholding") == [live]
+
+
 def test_the_case_system_approves_what_the_desk_only_asked_for(bureau: Bureau) -> None:
-    put(bureau)
-    case = require_case(bureau.db, "A2026001")
-    bureau.db.run(
-        """INSERT INTO withholding
-        (case_id, reason, requested_at, requested_by, approved_by, ended_by, via)
-        VALUES (:id, 'minor', '2026-11-03T01:00:00Z', '李警官', '', '', 'desk')""",
-        id=case["id"],
-    )
-    assert put(bureau, withheld_reason="").result == "unchanged"
-    assert of(bureau, "withholding")[0]["ended_at"] is None
-    put(bureau, withheld_reason="minor")
+    put(bureau, DESK, withheld_reason="minor")
+    assert put(bureau, withheld_reason="minor").result == "changed"
+    assert put(bureau, withheld_reason="minor").result == "unchanged"
     asked, approved = of(bureau, "withholding")
     assert (asked["ended_at"], approved["ended_at"]) == (approved["requested_at"], None)
-    assert approved["approved_at"] is not None
+    assert (approved["approved_at"], approved["via"]) == (approved["requested_at"], "api")
 
 
-def test_what_the_desk_withheld_stays_withheld(bureau: Bureau) -> None:
+def test_what_two_at_the_desk_withheld_stays_withheld(bureau: Bureau) -> None:
     put(bureau, DESK, withheld_reason="privacy")
+    bureau.db.run("UPDATE withholding SET approved_at = requested_at, approved_by = '赵局'")
+    kept = of(bureau, "withholding")
     for told in ("", "secret", None):
         assert put(bureau, withheld_reason=told).result == "unchanged"
-    (live,) = of(bureau, "withholding")
-    assert (live["reason"], live["ended_at"]) == ("privacy", None)
+    assert of(bureau, "withholding") == kept
 
 
 # Materials
@@ -251,9 +258,10 @@ def test_materials_are_listed_once_and_ticked_off(bureau: Bureau) -> None:
     put(bureau)
     case = require_case(bureau.db, "a2026001")
     with change(bureau.db, DESK) as ongoing:
-        request_materials(ongoing, case, ["身份证复印件", "购物发票"])
+        request_materials(ongoing, case, ["身份证复印件", "购物发票", "购物发票"])
         receive_material(ongoing, case, "购物发票", date(2026, 11, 3))
     with change(bureau.db, DESK) as ongoing:
+        request_materials(ongoing, case, ["购物发票"])
         receive_material(ongoing, case, "购物发票", date(2026, 11, 9))
     assert [(row["name"], row["received_day"]) for row in of(bureau, "material")] == [
         ("身份证复印件", None),

@@ -1,14 +1,17 @@
 """Registers taken in: which files are read, what is counted, what an interruption leaves."""
 
+import multiprocessing
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lookup.beijing import Moment
-from lookup.bureau import Bureau
+from lookup.bureau import Bureau, open_bureau
 from lookup.cases import AsOf
+from lookup.config import Config
 from lookup.errors import FileError
 from lookup.register import Summary, said_summary
 from lookup.tables import Table
@@ -18,6 +21,7 @@ from tests.registers import (
     CLOSED,
     COLUMNS,
     FIRST_DAY,
+    Cells,
     flawed,
     fortnight,
     moved_on,
@@ -227,3 +231,32 @@ def test_a_rehearsal_that_is_cut_off_writes_nothing(house: House) -> None:
     with pytest.raises(Cut):
         house.take(register(300), dry_run=True, progress=fail)
     assert house.all() == before
+
+
+def _take_in(config: Config, folder: Path, rows: list[Cells], gate: Any, results: Any) -> None:
+    """A process that takes in a register while another does."""
+    folder.mkdir()
+    bureau = open_bureau(config)
+    gate.wait()
+    results.put(counts(House(bureau, folder).take(rows)))
+    bureau.db.close()
+
+
+def test_two_registers_at_once_in_different_order_take_every_case_once(house: House) -> None:
+    rows = register(150)
+    spawn = multiprocessing.get_context("spawn")
+    gate, results = spawn.Barrier(2), spawn.Queue()
+    config = house.bureau.config
+    workers = [
+        spawn.Process(target=_take_in, args=(config, house.folder / name, told, gate, results))
+        for name, told in (("a", rows), ("b", rows[::-1]))
+    ]
+    for worker in workers:
+        worker.start()
+    said = [results.get(timeout=120) for _ in workers]
+    for worker in workers:
+        worker.join(timeout=60)
+        assert worker.exitcode == 0
+    assert [sum(column) for column in zip(*said, strict=True)] == [150, 0, 150, 0]
+    assert (house.count("cases"), house.count("party")) == (150, 150)
+    assert verify(house.bureau.db) == []

@@ -128,7 +128,7 @@ def test_a_correction_leaves_the_former_value_in_the_trail(house: House) -> None
     assert (now["visible_at"], now["entered_at"]) == (seen["visible_at"], seen["entered_at"])
     (entry,) = [one for one in house.trail() if one["action"] == "case.changed"]
     assert entry["detail"]["officer"] == [row(1)["主办民警"], "新警官"]
-    assert entry["detail"]["filing"] == {
+    assert entry["detail"]["milestones"]["filing"] == {
         "at": "2026-11-11T01:00:00Z",
         "outcome": "filed",
         "was": {"at": "2026-11-10T01:00:00Z", "outcome": "refused"},
