@@ -13,6 +13,9 @@ _WRITTEN = re.compile(
     r"(?:[T\s]*(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2})(?:\.\d+)?)?[分秒]?)?\s*(Z|[+-]\d\d:?\d\d)?"
 )
 
+# 20261120, or 20261120 09:05
+_RUN_TOGETHER = re.compile(r"^(\d{4})(\d\d)(\d\d)(?=$|[T ])[T ]*(.*)$")
+
 
 def utc_now() -> datetime:
     """The present instant in UTC, to the second."""
@@ -86,11 +89,13 @@ class Moment:
 def parse_moment(written: str) -> Moment:
     """Read a Beijing date or date-time as people and registers write it.
 
-    Accepts ``2026-11-20``, ``2026/11/20 9:05``, ``2026年11月20日 09时05分``, ISO 8601 with or
-    without an offset, and full-width digits and signs. Without a time, only the day is known.
+    Accepts ``2026-11-20``, ``20261120``, ``2026/11/20 9:05``, ``2026年11月20日 09时05分``,
+    ISO 8601 with or without an offset, and full-width digits and signs. Without a time, only
+    the day is known.
     Raises ValueError where there is no such date.
     """
-    match = _WRITTEN.fullmatch(unicodedata.normalize("NFKC", written).strip())
+    plain = unicodedata.normalize("NFKC", written).strip()
+    match = _WRITTEN.fullmatch(_RUN_TOGETHER.sub(r"\1-\2-\3 \4", plain).strip())
     if match is None:
         raise ValueError(written)
     year, month, day, hour, minute, second = (int(g) if g else 0 for g in match.groups()[:6])
