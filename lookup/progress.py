@@ -112,7 +112,7 @@ def progress_of(bureau: Bureau, issue: Record, today: date) -> Progress:
         steps=tuple(course.steps()),
         awaited=course.awaited,
         ways=course.ways,
-        materials=materials_of(bureau.db, issue["case_id"]),
+        materials=course.materials,
         seized=property_of(bureau.db, issue["case_id"]),
         comments=party_comments(bureau.db, issue["party_id"]),
         role=ROLES.get(issue["role"]),
@@ -132,6 +132,12 @@ class _Course:
         self.reached = {row["step"]: row["outcome"] or None for row in self.milestones}
         self.clocks = _clocks(bureau.db, issue["case_id"])
         self.ratings = ratings_of(bureau.db, issue["party_id"])
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """What was asked for; once the case is closed nothing more is to be brought."""
+        asked = materials_of(self.bureau.db, self.issue["case_id"])
+        return tuple(one for one in asked if one.received or self.state != "closed")
 
     @cached_property
     def state(self) -> State:

@@ -269,6 +269,8 @@ def test_materials_are_ticked_off(bureau: Bureau) -> None:
     missing, received = told(bureau, "2026-11-21").materials
     assert (missing.name, missing.received) == ("购车发票", None)
     assert received.received is not None
+    closure = {"step": "closure", "at": "2026-12-20", "outcome": "withdrawn"}
+    assert told(bureau, "2026-12-25", [FILED, closure]).materials == (received,)
 
 
 def test_property_is_told_with_measure_and_whereabouts(bureau: Bureau) -> None:
