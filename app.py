@@ -11,6 +11,7 @@ from lookup.cli import register_commands
 from lookup.config import Config
 from lookup.errors import DaylightError
 from lookup.web import errors, status
+from lookup.web.logs import keep_secrets_out
 
 # The status at which gunicorn stops instead of starting the same worker again for ever.
 _BOOT_ERROR = 3
@@ -38,6 +39,7 @@ def _wire(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
+    keep_secrets_out()
     app.register_blueprint(status.blueprint)
     errors.register(app)
     register_commands(app)

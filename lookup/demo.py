@@ -108,14 +108,13 @@ def fill(bureau: Bureau, now: datetime, cases: int) -> int:
     return cases
 
 
+_CLOCK = "SELECT 1 FROM clock WHERE case_id = cases.id AND void_step IS NULL AND"
 # Where a visitor finds each stage: a condition on the case, found in whatever was invented.
 _STAGES = {
-    "刚受案 just taken in": """NOT EXISTS (SELECT 1 FROM clock WHERE case_id = cases.id
-        AND due_day < :today) AND cases.intake_day >= :yesterday""",
-    "已超期 overdue": """EXISTS (SELECT 1 FROM clock WHERE case_id = cases.id
-        AND decided_day IS NULL AND due_day < :today)""",
-    "已延期 extended": """EXISTS (SELECT 1 FROM clock WHERE case_id = cases.id
-        AND decided_day IS NULL AND extended = 1 AND due_day >= :today)""",
+    "刚受案 just taken in": f"NOT EXISTS ({_CLOCK} due_day < :today) AND intake_day >= :yesterday",
+    "已超期 overdue": f"EXISTS ({_CLOCK} decided_day IS NULL AND due_day < :today)",
+    "已延期 extended": f"""EXISTS ({_CLOCK} decided_day IS NULL AND extended = 1
+        AND due_day >= :today)""",
     "不予立案 refused": """EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id
         AND step = 'notice')""",
     "不予公开 withheld": "EXISTS (SELECT 1 FROM withholding WHERE case_id = cases.id)",

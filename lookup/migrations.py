@@ -76,6 +76,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 provisional INTEGER NOT NULL,
                 extended INTEGER NOT NULL,
                 decided_day TEXT,
+                void_step TEXT,
                 PRIMARY KEY (case_id, step)
             )""",
             """CREATE TABLE withholding (

@@ -157,7 +157,9 @@ class _Course:
         return outcome.name if outcome and self.state != "going" else _STATES[self.state]
 
     def headline(self) -> Text:
-        coming = [next_clause(one.what, one.term, self.today) for one in self.awaited]
+        coming = [
+            next_clause(one.what, one.term, self.today) for one in self.awaited[: len(self._next)]
+        ]
         return sentence([self._where_it_stands(), *coming, *(way.clause for way in self.ways)])
 
     def next_line(self) -> Text:
@@ -188,11 +190,21 @@ class _Course:
 
     @cached_property
     def awaited(self) -> tuple[Awaited, ...]:
-        """The expected milestone, and optional ones whose clock runs."""
-        rules = [self._expected] if self._expected else []
-        known = (self._rule(step) for step in self.clocks if step not in self.reached)
-        rules += [rule for rule in known if rule and rule.optional]
-        return tuple(self._awaited(rule) for rule in rules)
+        """The expected milestone, optional ones whose clock runs, and later ones likewise."""
+        return tuple(self._awaited(rule) for rule in [*self._next, *self._later])
+
+    @cached_property
+    def _next(self) -> list[Milestone]:
+        running = (self._rule(step) for step in self.clocks if step not in self.reached)
+        optional = [rule for rule in running if rule and rule.optional]
+        return [self._expected, *optional] if self._expected else optional
+
+    @cached_property
+    def _later(self) -> list[Milestone]:
+        if self.kind is None or self._expected is None:
+            return []
+        later = self.kind.milestones[self.kind.order_of(self._expected.step) + 1 :]
+        return [rule for rule in later if not rule.optional and rule.step in self.clocks]
 
     @cached_property
     def ways(self) -> tuple[Way, ...]:
@@ -278,7 +290,7 @@ def _clocks(db: Database, case_id: int) -> dict[str, Record]:
     rows = db.rows(
         """SELECT clock.*, extension.approved_by FROM clock
         LEFT JOIN extension ON extension.case_id = clock.case_id AND extension.step = clock.step
-        WHERE clock.case_id = :case_id""",
+        WHERE clock.case_id = :case_id AND clock.void_step IS NULL""",
         case_id=case_id,
     )
     return {row["step"]: row for row in rows}

@@ -312,6 +312,8 @@ _CLOCKS = f"""of_clocks AS (
     LEFT JOIN milestone ON milestone.case_id = clock.case_id
         AND milestone.step = clock.step AND {_HAPPENED}
     WHERE reason IS NULL AND (milestone.id IS NOT NULL OR due_day < :cutoff_day)
+        AND NOT EXISTS (SELECT 1 FROM milestone
+            WHERE case_id = clock.case_id AND step = clock.void_step AND {_HAPPENED})
     GROUP BY chosen.label, chosen.badge
 )"""
 

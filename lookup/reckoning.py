@@ -13,7 +13,7 @@ from lookup.bureau import Bureau
 from lookup.clocks import due
 from lookup.database import Record
 from lookup.errors import ConfigError
-from lookup.kinds import SHIPPED, Kind
+from lookup.kinds import SHIPPED, Kind, Milestone
 from lookup.workdays import Calendar
 
 _PAGE = 500
@@ -46,9 +46,9 @@ def start_clocks(
     """Write the clocks of a case that has none yet."""
     bureau.db.run_many(
         """INSERT INTO clock
-        (case_id, step, start_day, days, due_day, provisional, extended, decided_day)
-        VALUES
-        (:case_id, :step, :start_day, :days, :due_day, :provisional, :extended, :decided_day)""",
+        (case_id, step, start_day, days, due_day, provisional, extended, decided_day, void_step)
+        VALUES (:case_id, :step, :start_day, :days, :due_day, :provisional, :extended,
+            :decided_day, :void_step)""",
         [row | {"case_id": case_id} for row in _clocks(kind, bureau.calendar, reached, extended)],
     )
 
@@ -56,13 +56,12 @@ def start_clocks(
 def _clocks(
     kind: Kind, calendar: Calendar, reached: Mapping[str, Record], extended: Mapping[str, int]
 ) -> list[Record]:
-    """The clocks that have started: a step not open to the case (closure of a refused one) has
-    none."""
-    outcomes = {step: row["outcome"] for step, row in reached.items()}
+    """The clocks that have started. One whose step another outcome has closed off (closure, by a
+    refusal to file) is kept, with the step that did so: at an earlier cut-off it still ran."""
     found = []
     for milestone, clock in kind.clocks():
         start = reached.get(clock.counted_from)
-        if start is None or not milestone.may_follow(outcomes):
+        if start is None:
             continue
         reckoned = due(
             clock,
@@ -81,9 +80,16 @@ def _clocks(
                 "provisional": int(reckoned.provisional),
                 "extended": int(reckoned.extended),
                 "decided_day": decided["happened_day"] if decided else None,
+                "void_step": _closed_off_by(milestone, reached),
             }
         )
     return found
+
+
+def _closed_off_by(milestone: Milestone, reached: Mapping[str, Record]) -> str | None:
+    before = reached.get(milestone.follows or "")
+    other = before and milestone.only_after and before["outcome"] not in ("", milestone.only_after)
+    return milestone.follows if other else None
 
 
 def refresh(bureau: Bureau) -> int:

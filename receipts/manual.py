@@ -5,7 +5,7 @@ import unicodedata
 
 # Douglas Crockford's base 32: no I, L, O or U.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_LENGTH = 9
+CODE_LENGTH = 9
 _MISREAD = str.maketrans("OIL", "011")
 _MINUS = "−"
 
@@ -30,7 +30,7 @@ class BadCode(ValueError):
 
 def new_code() -> str:
     """A new manual code: 8 random characters (40 bits) and 1 check character."""
-    random = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH - 1))
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH - 1))
     return random + _ALPHABET[_remainder(random + "0")]
 
 
@@ -50,7 +50,7 @@ def read_code(written: str) -> str:
     for character in written:
         if not _is_separator(character):
             code += _read_character(character, len(code))
-    if len(code) != _LENGTH or _remainder(code):
+    if len(code) != CODE_LENGTH or _remainder(code):
         raise BadCode(None, len(code))
     return code
 

@@ -132,7 +132,9 @@ def test_at_once_is_said_in_plain_words(bureau: Bureau) -> None:
         "Your report was taken in on 20 Nov; the decision whether to file a case was due by Fri "
         "20 Nov (due on the same day) and is 2 days overdue.",
     )
-    (awaited,) = progress.awaited
+    awaited, closure = progress.awaited
+    assert closure.term is not None
+    assert closure.term.due_day == date(2026, 12, 21)  # 30 days, and on from Sunday the 20th
     assert awaited.term is not None
     assert awaited.term.rule.zh == "应在“接报案”的当天完成"
 

@@ -236,6 +236,20 @@ def test_a_clock_is_due_when_decided_or_run_out(station: Station) -> None:
     assert run_out.clocks_kept_rate == 0.5
 
 
+def test_a_clock_from_intake_runs_before_filing_and_until_a_refusal(station: Station) -> None:
+    """Administrative closure: 30 days from intake, so until Wednesday 11 November."""
+    unfiled: dict[str, Any] = {"kind": "administrative"}
+    station.put(at("2026-10-12 10:00"), "A1", **unfiled)
+    before = figures(station, "2026-11-30 00:00:00")
+    assert (before.clocks_due, before.clocks_kept) == (2, 0)
+    filing = [{"step": "filing", "at": "2026-12-02 09:00", "outcome": "filed"}]
+    station.put(at("2026-12-02 10:00"), "A1", milestones=filing, **unfiled)
+    assert figures(station, "2026-11-30 00:00:00") == before
+    refusal = [{"step": "filing", "at": "2026-12-03 09:00", "outcome": "refused"}]
+    station.put(at("2026-12-03 10:00"), "A1", milestones=refusal, **unfiled)
+    assert figures(station, "2026-12-05 00:00:00").clocks_due == 1
+
+
 def test_a_replaced_rating_counts_until_it_was_replaced(station: Station) -> None:
     station.put(at("2026-10-12 10:00"), "A1")
     station.rate("A1", at("2026-10-13 10:00"), 1)
@@ -461,6 +475,8 @@ class Recount:
         decided = {m["step"]: m["happened_day"] for m in happened}
         for clock in self.facts["clock"][case_id]:
             last = date.fromisoformat(clock["due_day"])
+            if clock["void_step"] in decided:
+                continue
             if clock["step"] in decided or last < beijing_day(cutoff):
                 yield from ["clocks_due"] + ["clocks_extended"] * clock["extended"]
                 day = decided.get(clock["step"], "9999-12-31")

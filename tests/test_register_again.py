@@ -208,6 +208,22 @@ def refused_as_strangers(house: House) -> bool:
     return all("已属于另一案件" in reject["原因 reason"] for reject in rejects)
 
 
+def test_a_namesake_does_not_take_over_a_number(house: House) -> None:
+    undecided = dict.fromkeys(["立案时间", "立案结果", "延长期限", "结案时间", "处理结果"], "")
+    mine = row(1, 报案人="王伟", 报案人电话="19900000001", 报案人证件后四位="1111", **undecided)
+    other = {"受案时间": "2026-11-09 15:00:00", "报案时间": "2026-11-09 14:00:00"}
+    assert counts(house.take([mine])) == (1, 0, 0, 0)
+    for told in (
+        {"报案人电话": "19900000009", "报案人证件后四位": "2222"},
+        {"报案人电话": "19900000009", "报案人证件后四位": ""},
+        {"报案人电话": "19900000001", "报案人证件后四位": "2222"},
+    ):
+        assert counts(house.take([mine | other | told])) == (0, 0, 0, 1)
+        assert house.case(mine)["intake_at"] != "2026-11-09T07:00:00Z"
+    same = {"报案人电话": "19900000009", "报案人证件后四位": "1111"}
+    assert counts(house.take([mine | other | same])) == (0, 1, 0, 0)
+
+
 def test_a_number_twice_in_one_register_stays_with_the_first(house: House) -> None:
     assert counts(house.take([row(1), stranger(row(1))])) == (1, 0, 0, 1)
     assert refused_as_strangers(house)

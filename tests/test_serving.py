@@ -1,5 +1,6 @@
 """The application as gunicorn serves it: what its logs hold, what survives its sudden end."""
 
+import logging
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from lookup.bureau import Bureau
 from lookup.feedback import ratings_of
 from lookup.issues import link
 from lookup.trail import verify
-from tests.public_cases import days_ago, put
+from tests.public_cases import days_ago, put, site_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -111,6 +112,15 @@ def test_no_log_line_of_a_journey_holds_the_token(bureau: Bureau, tmp_path: Path
     assert "/case/comments" in log
     for secret in (token, *token.split("."), cookie.partition("=")[2], _form(page)):
         assert secret not in log
+
+
+def test_the_development_servers_log_holds_no_token_either(
+    bureau: Bureau, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        site_of(bureau)
+        logging.getLogger("werkzeug").info('"%s" %s', "GET /r/abc.def HTTP/1.1", 303)
+    assert caplog.messages[-1] == '"GET /r/… HTTP/1.1" 303'
 
 
 def test_a_rating_answered_with_success_survives_a_sudden_end(

@@ -205,7 +205,9 @@ def test_a_slip_in_the_code_is_told_apart_from_a_foreign_character(
     code = manual_code(bureau, issue_of(bureau, NUMBER))
     slip = type_code(phone, NUMBER, code[:-1])
     assert slip.status_code == 422
-    assert "您填了8位，应为9位" in slip.text
+    assert "查询码应为9位，您填了8位" in slip.text
+    other = "0" if code[0] != "0" else "1"
+    assert "查询码有一处不对，请" in type_code(phone, NUMBER, other + code[1:]).text
     assert f'value="{NUMBER}"' in slip.text
     foreign = type_code(phone, NUMBER, code[:-1] + "é")
     assert "没有“é”这个字符" in foreign.text

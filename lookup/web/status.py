@@ -24,7 +24,7 @@ from lookup.web.access import ForgedForm, new_handle, opened, read_handle, remem
 from lookup.web.errors import RETRY_SECONDS, message
 from lookup.web.pages import page, the_bureau
 from lookup.web.wording import WORDS, said
-from receipts.manual import BadCode
+from receipts.manual import CODE_LENGTH, BadCode
 
 blueprint = Blueprint("status", __name__)
 
@@ -218,7 +218,8 @@ def _echo(number: str, code: str = "") -> dict[str, str]:
 
 def _said_of(bad: BadCode) -> Text:
     if bad.character is None:
-        return said("code_slip").fill(length=bad.length)
+        whole = bad.length == CODE_LENGTH
+        return said("code_slip") if whole else said("code_length").fill(length=bad.length)
     shown = bad.character if bad.character.isprintable() else f"U+{ord(bad.character):04X}"
     return said("code_foreign").fill(character=shown)
 
