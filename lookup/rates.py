@@ -76,10 +76,13 @@ _DEFINED = {
     ),
     "clocks_kept_rate": Text(
         "期限遵守率 = 期限内作出的决定 / 到期的决定（已作出，或期限已过）。"
-        "经批准延长的按延长后的期限计，其数量另列。",
+        "期限从该类别规定的节点起算（如行政案件结案自受案起算，立案前即在计）；"
+        "不予立案后不再需要的期限不计。经批准延长的按延长后的期限计，其数量另列。",
         "Clock kept = decisions made within their clock / decisions due (made, or their clock has "
-        "run out). An approved extension moves the clock; how many of the due ones had one is "
-        "counted apart.",
+        "run out). A clock runs from the milestone that its kind counts it from (administrative "
+        "closure from intake, so also before filing); one that a refusal to file has made needless "
+        "is not counted. An approved extension moves the clock; how many of the due ones had one "
+        "is counted apart.",
     ),
     "lookup_rate": Text(
         "查询率 = 至少被查询过一次的案件 / 应公开数。每份回执每个北京日最多计一次；"
