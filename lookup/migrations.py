@@ -77,6 +77,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 extended INTEGER NOT NULL,
                 decided_day TEXT,
                 void_step TEXT,
+                is_decision INTEGER NOT NULL,
                 PRIMARY KEY (case_id, step)
             )""",
             """CREATE TABLE withholding (

@@ -77,12 +77,12 @@ _DEFINED = {
     "clocks_kept_rate": Text(
         "期限遵守率 = 期限内作出的决定 / 到期的决定（已作出，或期限已过）。"
         "期限从该类别规定的节点起算（如行政案件结案自受案起算，立案前即在计）；"
-        "不予立案后不再需要的期限不计。经批准延长的按延长后的期限计，其数量另列。",
+        "不予立案后不再需要的期限、通知书送达等非决定的期限不计。经批准延长的按延长后的期限计，其数量另列。",
         "Clock kept = decisions made within their clock / decisions due (made, or their clock has "
-        "run out). A clock runs from the milestone that its kind counts it from (administrative "
-        "closure from intake, so also before filing); one that a refusal to file has made needless "
-        "is not counted. An approved extension moves the clock; how many of the due ones had one "
-        "is counted apart.",
+        "run out). A clock runs from the milestone its kind counts it from (administrative closure "
+        "from intake, so also before filing). Not counted: a clock that a refusal to file has made "
+        "needless, and one for something else than a decision (serving a notice). An approved "
+        "extension moves the clock; how many of the due ones had one is counted apart.",
     ),
     "lookup_rate": Text(
         "查询率 = 至少被查询过一次的案件 / 应公开数。每份回执每个北京日最多计一次；"
@@ -314,7 +314,8 @@ _CLOCKS = f"""of_clocks AS (
     FROM chosen JOIN clock ON clock.case_id = chosen.id
     LEFT JOIN milestone ON milestone.case_id = clock.case_id
         AND milestone.step = clock.step AND {_HAPPENED}
-    WHERE reason IS NULL AND (milestone.id IS NOT NULL OR due_day < :cutoff_day)
+    WHERE reason IS NULL AND is_decision = 1
+        AND (milestone.id IS NOT NULL OR due_day < :cutoff_day)
         AND NOT EXISTS (SELECT 1 FROM milestone
             WHERE case_id = clock.case_id AND step = clock.void_step AND {_HAPPENED})
     GROUP BY chosen.label, chosen.badge

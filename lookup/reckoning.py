@@ -46,9 +46,10 @@ def start_clocks(
     """Write the clocks of a case that has none yet."""
     bureau.db.run_many(
         """INSERT INTO clock
-        (case_id, step, start_day, days, due_day, provisional, extended, decided_day, void_step)
+        (case_id, step, start_day, days, due_day, provisional, extended, decided_day, void_step,
+            is_decision)
         VALUES (:case_id, :step, :start_day, :days, :due_day, :provisional, :extended,
-            :decided_day, :void_step)""",
+            :decided_day, :void_step, :is_decision)""",
         [row | {"case_id": case_id} for row in _clocks(kind, bureau.calendar, reached, extended)],
     )
 
@@ -81,6 +82,8 @@ def _clocks(
                 "extended": int(reckoned.extended),
                 "decided_day": decided["happened_day"] if decided else None,
                 "void_step": _closed_off_by(milestone, reached),
+                # Serving a notice is none, and most case systems do not tell of it.
+                "is_decision": int(not milestone.optional),
             }
         )
     return found

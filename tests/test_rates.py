@@ -228,12 +228,13 @@ def test_a_clock_is_due_when_decided_or_run_out(station: Station) -> None:
     station.put(at("2026-10-12 10:00"), "kept", milestones=filing("2026-10-15"))
     station.put(at("2026-10-12 10:00"), "late", milestones=filing("2026-10-16"))
     station.put(at("2026-10-12 10:00"), "extended", milestones=late)
-    # Filing is due on the 15th, by extension on the 19th; each refusal starts a clock of its own.
+    # Filing is due on the 15th, by extension on the 19th; serving the notices is no decision.
     last_day = figures(station, "2026-10-15 23:59:59")
     run_out = figures(station, "2026-10-16 00:00:00")
     assert (last_day.clocks_due, last_day.clocks_kept, last_day.clocks_extended) == (3, 2, 1)
     assert (run_out.clocks_due, run_out.clocks_kept, run_out.clocks_extended) == (4, 2, 1)
     assert run_out.clocks_kept_rate == 0.5
+    assert figures(station, "2026-11-30 00:00:00").clocks_due == 4
 
 
 def test_a_clock_from_intake_runs_before_filing_and_until_a_refusal(station: Station) -> None:
@@ -475,7 +476,7 @@ class Recount:
         decided = {m["step"]: m["happened_day"] for m in happened}
         for clock in self.facts["clock"][case_id]:
             last = date.fromisoformat(clock["due_day"])
-            if clock["void_step"] in decided:
+            if clock["void_step"] in decided or not clock["is_decision"]:
                 continue
             if clock["step"] in decided or last < beijing_day(cutoff):
                 yield from ["clocks_due"] + ["clocks_extended"] * clock["extended"]
