@@ -71,11 +71,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path / 'daylight.db'}"
         return
     server = request.getfixturevalue("postgresql")
+    # A schema of its own is as empty as a database of its own, and made a hundred times faster.
     name = f"test_{secrets.token_hex(6)}"
     door = open_database(server)
-    door.run(f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?")
-    door.run(f"DROP DATABASE {name} WITH (FORCE)")
+    door.run(f"CREATE SCHEMA {name}")
+    yield f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{name}"
+    door.run(f"DROP SCHEMA {name} CASCADE")
     door.close()
 
 
