@@ -299,6 +299,7 @@ def test_the_language_link_keeps_the_reader_on_the_page(
 def test_what_was_refused_is_where_the_reader_looks(context: BrowserContext, town: Bureau) -> None:
     page = context.new_page()
     _too_long(page, town)
-    assert page.evaluate("document.activeElement.id") == "body"
+    # The browser moves the focus with its first frame, a moment after the page is loaded.
+    page.wait_for_function("document.activeElement.id === 'body'", timeout=5000)
     assert page.input_value("#body") == "长" * 1001
     assert "内容超出 1 个字" in page.locator("#mistake").inner_text()
