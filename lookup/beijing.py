@@ -47,11 +47,6 @@ def end_of_day(day: date) -> datetime:
     return datetime.combine(day, time(23, 59, 59), BEIJING)
 
 
-def quarter_of(day: date) -> str:
-    """The quarter of a day, such as 2026Q4."""
-    return f"{day.year}Q{(day.month + 2) // 3}"
-
-
 @dataclass(frozen=True)
 class Moment:
     """When something happened: always a Beijing day, an instant only where one was recorded."""

@@ -126,11 +126,14 @@ _STAGES = {
 
 def shown(db: Database, now: datetime) -> dict[str, str]:
     """A case number for each stage worth looking at."""
-    days = {"today": beijing_day(now), "yesterday": beijing_day(now - timedelta(days=1))}
+    days = {
+        "today": beijing_day(now).isoformat(),
+        "yesterday": beijing_day(now - timedelta(days=1)).isoformat(),
+    }
     found = {
         stage: db.row(
             f"SELECT number FROM cases WHERE {condition} ORDER BY intake_day DESC, id LIMIT 1",
-            **{name: day.isoformat() for name, day in days.items() if f":{name}" in condition},
+            **days,
         )
         for stage, condition in _STAGES.items()
     }

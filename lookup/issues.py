@@ -6,7 +6,7 @@ Printing renders the live issue. Only a reissue makes a new one, and it kills th
 import hmac
 from datetime import datetime
 
-from lookup.beijing import beijing_day
+from lookup.beijing import beijing_day, utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
 from lookup.errors import NotFound
@@ -149,7 +149,7 @@ def count_visit(db: Database, issue: Record, now: datetime) -> None:
             VALUES (:party_id, :day, :case_id, :at) ON CONFLICT (party_id, day) DO NOTHING""",
             **visit,
             case_id=issue["case_id"],
-            at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            at=utc_text(now),
         )
 
 
