@@ -8,10 +8,11 @@ import pytest
 
 from lookup.language import LANGUAGES
 from lookup.toml_tables import read_toml
-from lookup.web.wording import WORDS_FILE, said
+from lookup.web.wording import WORDS_FILES, said
 
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = read_toml(WORDS_FILE)
+READ = [read_toml(file) for file in WORDS_FILES]
+WORDS = {key: text for words in READ for key, text in words.items()}
 # errors.py puts these names together from the kind of error and what is said of it.
 COMPOSED = {
     f"{name}_{part}"
@@ -24,6 +25,10 @@ def _used() -> set[str]:
     templates = "".join(path.read_text("utf-8") for path in (ROOT / "templates").glob("*.html"))
     code = "".join(path.read_text("utf-8") for path in (ROOT / "lookup/web").glob("*.py"))
     return set(re.findall(r"\bw\.(\w+)", templates)) | set(re.findall(r'said\("(\w+)"\)', code))
+
+
+def test_no_word_is_there_twice() -> None:
+    assert sum(map(len, READ)) == len(WORDS)
 
 
 def test_the_pages_use_exactly_the_words_there_are() -> None:

@@ -1,4 +1,4 @@
-"""The wording of the public pages, both languages side by side in words.toml."""
+"""The wording of all pages, both languages side by side in the files of words/."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from lookup.language import LANGUAGES, Language, Text
 from lookup.toml_tables import read_toml
 
-WORDS_FILE = Path(__file__).with_name("words.toml")
+WORDS_FILES = sorted(Path(__file__).with_name("words").glob("*.toml"))
 
 
 def _load() -> dict[Language, SimpleNamespace]:
-    words = read_toml(WORDS_FILE)
+    words = {key: text for file in WORDS_FILES for key, text in read_toml(file).items()}
     return {
         language: SimpleNamespace(**{key: text[language] for key, text in words.items()})
         for language in LANGUAGES

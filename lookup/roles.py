@@ -1,0 +1,30 @@
+"""What each role may do. A person does it only to cases of the own unit and those below it."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from lookup.language import Text
+from lookup.vocabulary import Word, Words
+
+# read: find and see cases; write: register, record, print; people: open sealed names and phones;
+# approve: be the second person; load: take in a register by file; trail: search the record;
+# admin: accounts, units, keys.
+Power = Literal["read", "write", "people", "approve", "load", "trail", "admin"]
+
+STAFF_ROLES = Words(
+    Word("desk_officer", Text("值班民警", "Desk officer")),
+    Word("callback_officer", Text("回访员", "Call-back officer")),
+    Word("auditor", Text("督察/法制", "Auditor")),
+    Word("supervisor", Text("所领导", "Supervisor")),
+    Word("administrator", Text("系统管理员", "Administrator")),
+)
+
+POWERS: Mapping[str, frozenset[Power]] = {
+    "desk_officer": frozenset({"read", "write", "people"}),
+    "callback_officer": frozenset({"read", "people"}),
+    "auditor": frozenset({"read", "trail"}),
+    "supervisor": frozenset({"read", "write", "people", "approve", "load", "trail"}),
+    # Whoever hands out accounts sees no case.
+    "administrator": frozenset({"admin"}),
+}
+ALL_POWERS: tuple[Power, ...] = get_args(Power)
