@@ -6,11 +6,11 @@ import sys
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from lookup import cli, upkeep_commands
 from lookup.bureau import open_bureau
-from lookup.cli import register_commands
 from lookup.config import Config
 from lookup.errors import DaylightError
-from lookup.web import errors, status
+from lookup.web import errors, guard, login, status
 from lookup.web.logs import keep_secrets_out
 
 # The status at which gunicorn stops instead of starting the same worker again for ever.
@@ -40,7 +40,9 @@ def _wire(config: Config) -> Flask:
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
     keep_secrets_out()
-    app.register_blueprint(status.blueprint)
+    for part in (status, login):
+        app.register_blueprint(part.blueprint)
     errors.register(app)
-    register_commands(app)
+    guard.register(app)
+    cli.register_commands(app, cli, upkeep_commands)
     return app

@@ -17,7 +17,7 @@ from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused
 from lookup.kinds import Kind
 from lookup.language import Text
-from lookup.parties import is_known_person, put_parties
+from lookup.parties import is_known_person, put_parties, warn_forgotten
 from lookup.reckoning import reckon_case, reckon_clocks, start_clocks
 from lookup.records import (
     BY_HAND,
@@ -134,6 +134,8 @@ def put_case(
     kept = (files or Files(change.db, [record.number])).take(record.number)
     if kept is None:
         return _register(bureau, change, record, as_of)
+    if forgotten := warn_forgotten(record.number, kept.parties):
+        return Put("unchanged", [*record.warnings, forgotten])
     return _move_on(bureau, change, kept, record, as_of)
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -25,31 +26,33 @@ from lookup.rates import Question, rates
 from lookup.reckoning import refresh
 from lookup.tables import Table
 
-COMMANDS: list[click.Command] = []
+
+def register_commands(app: Flask, *modules: ModuleType) -> None:
+    """Make the commands of these modules known to ``flask``."""
+    for module in modules:
+        for made in vars(module).values():
+            if isinstance(made, click.Command):
+                app.cli.add_command(made)
 
 
-def register_commands(app: Flask) -> None:
-    """Make all commands known to ``flask``."""
-    for command in COMMANDS:
-        app.cli.add_command(command)
-
-
-def _language() -> Language:
+def terminal_language() -> Language:
     """The language of the terminal: Chinese where its locale is, else English."""
     named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     locale = next((value for value in named if value), "")
     return "zh" if locale.startswith("zh") else "en"
 
 
-def _say(text: Text) -> None:
-    click.echo(text.said_in(_language()))
+def say(text: Text) -> None:
+    """Tell the person at the terminal."""
+    click.echo(text.said_in(terminal_language()))
 
 
-def _actor(via: str = "command") -> trail.Actor:
+def actor(via: str = "command") -> trail.Actor:
+    """The person at the terminal, as the trail names him."""
     return trail.Actor(getpass.getuser(), via)
 
 
-def _command(name: str, *, prepared: bool = True) -> Callable[[Callable[..., None]], click.Command]:
+def command(name: str, *, prepared: bool = True) -> Callable[[Callable[..., None]], click.Command]:
     """A command that is handed the bureau and tells errors in one sentence."""
 
     def wrap(function: Callable[..., None]) -> click.Command:
@@ -61,11 +64,9 @@ def _command(name: str, *, prepared: bool = True) -> Callable[[Callable[..., Non
                     check_ready(bureau.db)
                 function(bureau, **options)
             except DaylightError as error:
-                raise click.ClickException(error.text.said_in(_language())) from None
+                raise click.ClickException(error.text.said_in(terminal_language())) from None
 
-        made = click.command(name)(with_appcontext(run))
-        COMMANDS.append(made)
-        return made
+        return click.command(name)(with_appcontext(run))
 
     return wrap
 
@@ -81,7 +82,7 @@ def day(written: str | Moment) -> Moment:
             Text(
                 f"“{written}”不是日期，请写成 2026-11-20 或 '2026-11-20 09:05'。",
                 f"“{written}” is not a date; write 2026-11-20 or '2026-11-20 09:05'.",
-            ).said_in(_language())
+            ).said_in(terminal_language())
         ) from None
 
 
@@ -90,12 +91,12 @@ _DPI = {"a5": 300, "a4": 300, "roll80": 203}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@_command("init", prepared=False)
+@command("init", prepared=False)
 def init(bureau: Bureau) -> None:
     """Prepare the database, or bring it up to this program. Repeats harmlessly."""
     applied = migrate(bureau.db)
     reckoned = refresh(bureau)
-    _say(
+    say(
         Text(
             f"数据库就绪（本次执行 {len(applied)} 步，重新推算 {reckoned} 个案件的日期）。",
             f"The database is ready ({len(applied)} steps applied now, the days of {reckoned} "
@@ -104,7 +105,7 @@ def init(bureau: Bureau) -> None:
     )
 
 
-@_command("demo", prepared=False)
+@command("demo", prepared=False)
 @click.option("--cases", default=300, show_default=True, help="How many cases to invent.")
 @click.option("--receipt", type=click.Path(path_type=Path), help="Print one to this name.")
 def demo(bureau: Bureau, cases: int, receipt: Path | None) -> None:
@@ -113,10 +114,10 @@ def demo(bureau: Bureau, cases: int, receipt: Path | None) -> None:
     refresh(bureau)
     made = demonstration.fill(bureau, utc_now(), cases)
     if made:
-        _say(Text(f"已写入 {made} 个虚构案件。", f"{made} invented cases written."))
+        say(Text(f"已写入 {made} 个虚构案件。", f"{made} invented cases written."))
     shown = demonstration.shown(bureau.db, utc_now())
     party_ids = printing.select(bureau, printing.Selection(list(shown.values())))
-    printed = printing.print_receipts(bureau, party_ids, printing.Order(), _actor(), utc_now())
+    printed = printing.print_receipts(bureau, party_ids, printing.Order(), actor(), utc_now())
     links = {line["case"]: line["url"] for line in reversed(printed.links)}
     for stage, number in shown.items():
         click.echo(f"{stage:<30}{number}  {links[number]}")
@@ -127,20 +128,20 @@ def demo(bureau: Bureau, cases: int, receipt: Path | None) -> None:
 def _print_example(bureau: Bureau, party_ids: list[int], stem: Path) -> None:
     for form in ("pdf", "png"):
         target = printing.Target(stem.with_suffix(f".{form}"), "a5", form, 300)
-        printing.print_receipts(bureau, party_ids, printing.Order(), _actor(), utc_now(), target)
-        _say(Text(f"回执样张：{target.out}", f"A receipt: {target.out}"))
+        printing.print_receipts(bureau, party_ids, printing.Order(), actor(), utc_now(), target)
+        say(Text(f"回执样张：{target.out}", f"A receipt: {target.out}"))
 
 
-@_command("import-units")
+@command("import-units")
 @click.argument("file", type=FILE)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def import_units(bureau: Bureau, file: Path, form: str) -> None:
     """Load the tree of units from FILE (CSV or XLSX). Repeatable."""
-    counts = register.import_units(bureau, file, _actor("register"))
+    counts = register.import_units(bureau, file, actor("register"))
     if form == "json":
         click.echo(json.dumps(counts))
         return
-    _say(
+    say(
         Text(
             "共 {rows} 个单位：新增 {new}，变更 {changed}，未变 {unchanged}。",
             "{rows} units: {new} new, {changed} changed, {unchanged} unchanged.",
@@ -148,7 +149,7 @@ def import_units(bureau: Bureau, file: Path, form: str) -> None:
     )
 
 
-@_command("import-cases")
+@command("import-cases")
 @click.argument("file", type=FILE)
 @click.option("--dry-run", is_flag=True, help="Show what would change; write only the rejects.")
 @click.option("--as-of", type=day, help="The register tells up to here (default now).")
@@ -165,11 +166,11 @@ def import_cases(
     form: str,
 ) -> None:
     """Take in a register of cases from FILE (CSV or XLSX). The same file twice changes nothing."""
-    with _bar(file.stat().st_size, file.name) as bar:
+    with progress_bar(file.stat().st_size, file.name) as bar:
         summary = register.import_cases(
             bureau,
             file,
-            _actor("register"),
+            actor("register"),
             AsOf(_instant(as_of), stated=as_of is not None, backlog=backlog),
             rejects or Path(f"{file.stem}.rejects.csv"),
             dry_run=dry_run,
@@ -182,14 +183,15 @@ def import_cases(
         click.echo(_said_warning(warning), err=True)
     if summary.warned > 20:
         more = Text("另有 {n} 条提示。", "{n} more warnings.").fill(n=summary.warned - 20)
-        click.echo(more.said_in(_language()), err=True)
-    _say(register.said_summary(summary))
+        click.echo(more.said_in(terminal_language()), err=True)
+    say(register.said_summary(summary))
 
 
 def _said_warning(warning: dict[str, Any]) -> str:
     reason = Text(warning["reason_zh"], warning["reason"])
     where = Text(f"第 {warning['row']} 行", f"row {warning['row']}")
-    return f"{where.said_in(_language())} {warning['field']}: {reason.said_in(_language())}"
+    said = (text.said_in(terminal_language()) for text in (where, reason))
+    return f" {warning['field']}: ".join(said)
 
 
 def _instant(moment: Moment | None) -> Any:
@@ -198,7 +200,8 @@ def _instant(moment: Moment | None) -> Any:
     return moment.at or end_of_day(moment.day)
 
 
-def _bar(length: int, label: str) -> Any:
+def progress_bar(length: int, label: str) -> Any:
+    """A bar on a terminal, nothing in a file or a pipe."""
     return click.progressbar(
         length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     )
@@ -209,7 +212,7 @@ def _advance(bar: Any, table: Table) -> None:
     bar.update(max(0, table.position - bar.pos))
 
 
-@_command("print-receipts")
+@command("print-receipts")
 @click.option("--case", "numbers", multiple=True, help="A case number; may be repeated.")
 @click.option("--unit", help="All cases of a unit and those below it.")
 @click.option("--since", type=day, help="Cases taken in since this day.")
@@ -243,23 +246,23 @@ def print_receipts(
     party_ids = printing.select(bureau, wanted)
     order = printing.Order(reissue=reason if reissue else None, handed_over=handed_over)
     target = printing.Target(out, paper, form, dpi or _DPI[paper]) if out else None
-    with _bar(len(party_ids), str(out or "")) as bar:
+    with progress_bar(len(party_ids), str(out or "")) as bar:
         printed = printing.print_receipts(
             bureau,
             party_ids,
             order,
-            _actor(),
+            actor(),
             utc_now(),
             target,
             lambda done: bar.update(done - bar.pos),
         )
     for warning in printed.warnings:
-        click.echo(warning.said_in(_language()), err=True)
+        click.echo(warning.said_in(terminal_language()), err=True)
     for line in printed.links if links else ():
         click.echo(json.dumps(line, ensure_ascii=False))
     if out and not links:
         made = len(printed.links)
-        _say(Text(f"已打印 {made} 张回执：{out}", f"{made} receipts printed: {out}"))
+        say(Text(f"已打印 {made} 张回执：{out}", f"{made} receipts printed: {out}"))
 
 
 def _check_print_options(
@@ -294,10 +297,10 @@ def _check_print_options(
     }
     for text, applies in faults.items():
         if applies:
-            raise click.UsageError(text.said_in(_language()))
+            raise click.UsageError(text.said_in(terminal_language()))
 
 
-@_command("rates")
+@command("rates")
 @click.option("--from", "first", type=day, required=True, help="First day of intake.")
 @click.option("--to", "last", type=day, required=True, help="Last day of intake.")
 @click.option("--by", type=click.Choice(["unit", "kind", "month", "officer"]), default="unit")
@@ -320,10 +323,10 @@ def rates_command(
     elif form == "csv":
         click.echo(exports.as_csv(counted), nl=False)
     else:
-        click.echo(exports.as_table(counted, _language()))
+        click.echo(exports.as_table(counted, terminal_language()))
 
 
-@_command("trail-head")
+@command("trail-head")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
 def trail_head(bureau: Bureau, out: Path | None) -> None:
     """The head of the record, to keep elsewhere: it shows later whether the record was cut."""
@@ -335,17 +338,17 @@ def trail_head(bureau: Bureau, out: Path | None) -> None:
         out.write_text(line + "\n", encoding="utf-8")
 
 
-@_command("verify-trail")
+@command("verify-trail")
 @click.option("--head", "kept", type=FILE, help="A head written down earlier.")
 def verify_trail(bureau: Bureau, kept: Path | None) -> None:
     """Check the record: every altered, removed, reordered or missing entry is named."""
     faults = trail.verify(bureau.db, _read_head(kept) if kept else None)
     for fault in faults:
-        click.echo(fault.said_in(_language()))
+        click.echo(fault.said_in(terminal_language()))
     if faults:
         sys.exit(1)
     size = trail.head(bureau.db).size
-    _say(Text(f"记录完整，共 {size} 条。", f"The record is whole: {size} entries."))
+    say(Text(f"记录完整，共 {size} 条。", f"The record is whole: {size} entries."))
 
 
 def _read_head(path: Path) -> trail.Head:
@@ -357,5 +360,5 @@ def _read_head(path: Path) -> trail.Head:
             Text(
                 f"“{path}”不是 flask trail-head 写出的文件。",
                 f"“{path}” is not a file that flask trail-head wrote.",
-            ).said_in(_language())
+            ).said_in(terminal_language())
         ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lookup.errors import ConfigError
+from lookup.language import Text
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -16,8 +17,14 @@ _ADDRESS = re.compile(
     r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
 )
 _HIGHEST_PORT = 65535
+# Marks a secret that is kept only so that papers signed with it can still be scanned.
+_PAPERS_ONLY = "papers:"
 _SHORTEST_KEY = 32
 _FEWEST_DISTINCT = 10
+_PROXIES = Text("前面反向代理的层数", "how many proxies stand in front")
+_PURGE_AFTER = Text(
+    "案件办结多少天后清除个人信息", "how many days after closure people are forgotten"
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Config:
     calendar_file: Path | None = None
     register_file: Path | None = None
     proxies: int = 0
+    purge_after_days: int = 1095
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Config":
@@ -44,7 +52,10 @@ class Config:
             kinds_file=_path(environ, "KINDS_FILE"),
             calendar_file=_path(environ, "CALENDAR_FILE"),
             register_file=_path(environ, "REGISTER_FILE"),
-            proxies=_count(environ, "TRUSTED_PROXIES"),
+            proxies=_whole(environ, "TRUSTED_PROXIES", cls.proxies, range(100), _PROXIES),
+            purge_after_days=_whole(
+                environ, "PURGE_AFTER_DAYS", cls.purge_after_days, range(30, 36501), _PURGE_AFTER
+            ),
         )
 
     @property
@@ -63,12 +74,21 @@ class Config:
         return not self.is_https and urlsplit(self.public_url).hostname not in _LOOPBACK
 
     def keys(self, purpose: str) -> list[bytes]:
-        """One key for a purpose from each secret, oldest first.
+        """One key for a purpose from each secret that serves it, oldest first.
 
-        Derived as HKDF-SHA256 does (RFC 5869, one block), so that retiring the key of one
-        purpose says nothing about another's.
+        A secret kept for papers only serves the purpose "token" and no other. Derived as
+        HKDF-SHA256 does (RFC 5869, one block), so that retiring the key of one purpose says
+        nothing about another's.
         """
-        return [_derive(secret, purpose) for secret in self.secret_keys]
+        return [
+            _derive(_bare(key), purpose)
+            for key in self.secret_keys
+            if purpose == "token" or not key.startswith(_PAPERS_ONLY)
+        ]
+
+
+def _bare(key: str) -> str:
+    return key.removeprefix(_PAPERS_ONLY).strip()
 
 
 def _derive(secret: str, purpose: str) -> bytes:
@@ -106,12 +126,18 @@ def _secret_keys(written: str) -> tuple[str, ...]:
             "print(secrets.token_hex(32))' and keep it safe.",
         )
     for place, key in enumerate(keys, 1):
-        if len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_DISTINCT:
+        if len(_bare(key)) < _SHORTEST_KEY or len(set(_bare(key))) < _FEWEST_DISTINCT:
             raise ConfigError(
                 f"SECRET_KEYS 的第 {place} 个密钥太弱：须为至少 {_SHORTEST_KEY} 个随机字符。",
                 f"Key {place} of SECRET_KEYS is weak: it needs at least {_SHORTEST_KEY} random "
                 "characters.",
             )
+    if keys[-1].startswith(_PAPERS_ONLY):
+        raise ConfigError(
+            f"SECRET_KEYS 的最后一个密钥标有 {_PAPERS_ONLY}，只能用于旧回执；请在最后加一个新密钥。",
+            f"The last key of SECRET_KEYS is marked {_PAPERS_ONLY}, for old papers only; add a new "
+            "key behind it.",
+        )
     return keys
 
 
@@ -131,11 +157,15 @@ def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
 
 
-def _count(environ: Mapping[str, str], name: str) -> int:
-    written = environ.get(name) or "0"
-    if not (written.isascii() and written.isdigit() and len(written) < 3):
+def _whole(
+    environ: Mapping[str, str], name: str, default: int, allowed: range, meaning: Text
+) -> int:
+    written = environ.get(name) or str(default)
+    digits = written.isascii() and written.isdigit() and len(written) < 6
+    if not digits or int(written) not in allowed:
+        least, most = allowed[0], allowed[-1]
         raise ConfigError(
-            f"{name}“{written}”应为一个整数，即前面反向代理的层数。",
-            f"{name} “{written}” must be a whole number: how many proxies stand in front.",
+            f"{name}“{written}”应为 {least} 至 {most} 的整数，即{meaning.zh}。",
+            f"{name} “{written}” must be a whole number from {least} to {most}: {meaning.en}.",
         )
     return int(written)

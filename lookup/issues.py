@@ -10,6 +10,7 @@ from lookup.beijing import beijing_day, utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
 from lookup.errors import NotFound
+from lookup.language import Text
 from lookup.records import number_key
 from lookup.throttle import Limit, count_try, forgive_try
 from lookup.trail import Change
@@ -20,6 +21,8 @@ from receipts.token import BadToken, new_receipt_id
 # carriers put thousands of people behind one address, so an address may try far more often.
 _PER_CASE = Limit(tries=10, seconds=15 * 60)
 _PER_ADDRESS = Limit(tries=600, seconds=60 * 60)
+
+_OR_SCAN = Text("，或扫描回执上的二维码", ", or scan the code on the receipt")
 
 _ALIKE = str.maketrans({"O": "0", "I": "1"})
 
@@ -38,7 +41,8 @@ WHERE issue.revoked_at IS NULL"""
 def live_issue(bureau: Bureau, change: Change, party_id: int) -> Record:
     """The live issue of a party's receipt, made where there is none; joined with its case.
 
-    ``withheld`` is the reason where the case is not disclosed, else None.
+    ``withheld`` is the reason where the case is not disclosed, else None. Raises NotFound where
+    the party was forgotten.
     """
     return _find_live(bureau.db, party_id) or _make(bureau, change, party_id, ordinal=1)
 
@@ -123,7 +127,7 @@ def open_by_code(bureau: Bureau, number: str, code: str, address: str, now: date
         f"case {bureau.seals.fingerprint(digits)}": _PER_CASE,
         f"address {bureau.seals.fingerprint(address)}": _PER_ADDRESS,
     }
-    count_try(bureau.db, limits, second)
+    count_try(bureau.db, limits, second, _OR_SCAN)
     live = bureau.db.rows(
         f"{_LIVE} AND cases.number_key IN (:key, :digits)", key=key, digits=digits
     )
@@ -158,6 +162,7 @@ def _find_live(db: Database, party_id: int) -> Record | None:
 
 
 def _make(bureau: Bureau, change: Change, party_id: int, ordinal: int) -> Record:
+    _refuse_forgotten(change.db, party_id)
     # Where another desk made the issue in the same moment, its one is taken.
     made = change.db.run(
         """INSERT INTO issue (party_id, case_id, token_id, ordinal, code_sealed, match_word,
@@ -180,3 +185,17 @@ def _make(bureau: Bureau, change: Change, party_id: int, ordinal: int) -> Record
     if made:
         change.record("receipt.issued", issue["number"], issue=ordinal, role=issue["role"])
     return issue
+
+
+def _refuse_forgotten(db: Database, party_id: int) -> None:
+    forgotten = db.row(
+        """SELECT number FROM cases JOIN party ON party.case_id = cases.id
+        WHERE party.id = :party_id AND forgotten_at IS NOT NULL""",
+        party_id=party_id,
+    )
+    if forgotten:
+        raise NotFound(
+            f"案件 {forgotten['number']} 的个人信息已按期清除，不再有回执。",
+            f"The people of case {forgotten['number']} were forgotten after the set time; it has "
+            "no receipts any more.",
+        )

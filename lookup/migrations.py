@@ -293,10 +293,11 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def migrate(db: Database) -> list[str]:
+def migrate(db: Database, until: int = len(MIGRATIONS)) -> list[str]:
     """Apply the steps not yet applied, each together with its record; their names.
 
-    Raises StorageError where the database is newer than the program.
+    ``until`` is the last one wanted. Raises StorageError where the database is newer than the
+    program.
     """
     with db.transaction():
         # Two at once would both find the table missing on PostgreSQL, and one would fail.
@@ -306,14 +307,14 @@ def migrate(db: Database) -> list[str]:
                 number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL
             )"""
         )
-    _refuse_newer(_newest(db))
-    numbered = enumerate(MIGRATIONS, 1)
+    _refuse_newer(newest_step(db))
+    numbered = enumerate(MIGRATIONS[:until], 1)
     return [name for number, (name, steps) in numbered if _apply(db, number, name, steps)]
 
 
 def check_ready(db: Database) -> None:
     """Raise StorageError unless the database has exactly the shape this program knows."""
-    newest = _newest(db)
+    newest = newest_step(db)
     _refuse_newer(newest)
     if newest < len(MIGRATIONS):
         raise StorageError(
@@ -338,7 +339,8 @@ def _apply(db: Database, number: int, name: str, steps: tuple[str, ...]) -> bool
     return bool(mine)
 
 
-def _newest(db: Database) -> int:
+def newest_step(db: Database) -> int:
+    """The number of the last step applied; raises StorageError where none ever was."""
     row = db.row("SELECT COALESCE(MAX(number), 0) AS newest FROM migration")
     return int(row["newest"]) if row else 0
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
+from lookup.errors import Refused
 from lookup.records import Hand, PartyRecord
 from lookup.sealing import Seals, mask_name, mask_phone
 from lookup.trail import Change
@@ -49,6 +50,19 @@ def _is_same_person(seals: Seals, kept: Record, told: PartyRecord) -> bool:
     if kept["phone_found"] and told.phone:
         return kept["phone_found"] in seals.fingerprints(told.phone)
     return True
+
+
+def warn_forgotten(number: str, known: Sequence[Record]) -> Refused | None:
+    """Why a case stays as it is whose people a purge has forgotten; None for any other."""
+    if not any(party["forgotten_at"] for party in known):
+        return None
+    return Refused(
+        "number",
+        number,
+        "本案办结已久，个人信息已按期清除，案件保持不变。",
+        "This case ended long ago and its people were forgotten after the set time; it was left as "
+        "it is.",
+    )
 
 
 def put_parties(

@@ -56,7 +56,7 @@ def select(bureau: Bureau, wanted: Selection) -> list[int]:
     rows = bureau.db.rows(
         f"""{SUBTREE} SELECT party.id FROM party JOIN cases ON cases.id = party.case_id
         WHERE (:unit = '' OR cases.unit IN (SELECT code FROM subtree))
-            AND cases.intake_day >= :since
+            AND cases.intake_day >= :since AND party.forgotten_at IS NULL
         ORDER BY cases.intake_day, cases.id, party.id""",
         unit=wanted.unit or "",
         since=wanted.since.isoformat() if wanted.since else "",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lookup.database import Database
 from lookup.errors import Throttled
+from lookup.language import Text
 
 
 @dataclass(frozen=True)
@@ -15,19 +16,22 @@ class Limit:
     seconds: int
 
 
-def count_try(db: Database, limits: Mapping[str, Limit], now: int) -> None:
+def count_try(
+    db: Database, limits: Mapping[str, Limit], now: int, instead: Text = Text("", "")
+) -> None:
     """Count one try in each bucket; raises Throttled where one is over its limit.
 
     The try is counted before it is judged, so that parallel guesses cannot slip through; a try
-    that proves right is taken back with `forgive_try`. ``now`` is in seconds since the epoch.
+    that proves right is taken back with `forgive_try`. ``now`` is in seconds since the epoch; ``instead`` says what else can be
+    done than wait.
     """
     with db.transaction():
         over = [bucket for bucket, limit in limits.items() if _count(db, bucket, limit, now)]
     if over:
         minutes = max(limits[bucket].seconds for bucket in over) // 60
         raise Throttled(
-            f"尝试次数过多，请 {minutes} 分钟后再试，或扫描回执上的二维码。",
-            f"Too many tries; please wait {minutes} minutes, or scan the code on the receipt.",
+            f"尝试次数过多，请 {minutes} 分钟后再试{instead.zh}。",
+            f"Too many tries; please wait {minutes} minutes{instead.en}.",
         )
 
 

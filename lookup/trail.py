@@ -21,6 +21,7 @@ from lookup.language import Text
 _PAGE = 2000
 _NO_END = 2**63 - 1
 _NO_HEAD = ("记录的首行不见了，请恢复备份。", "The trail's head row is gone; restore a backup.")
+_PURGED = "case.purged"
 _HASHED = ("position", "at", "actor", "via", "action", "case_number", "detail")
 
 
@@ -84,7 +85,8 @@ def verify(db: Database, kept: Head | None = None) -> list[Text]:
 
     ``kept`` is a head written down earlier: without one, a log that was cut at its end
     together with its head row, or rewritten throughout, cannot be told from a whole one.
-    What is appended meanwhile is left for the next time.
+    What is appended meanwhile is left for the next time. Of an entry that a purge has blanked,
+    only its leaf and place are proven: its time, author and action can no longer be recomputed.
     """
     stored = _head_row(db)
     faults = [] if stored else [Text(*_NO_HEAD)]
@@ -98,8 +100,9 @@ def verify(db: Database, kept: Head | None = None) -> list[Text]:
             sound = False
         peaks = _grown(peaks, position, _bytes(entry["leaf"]))
         root = _root(peaks).hex()
-        if not _is_intact(entry):
-            faults.append(_fault(entry, "被改动", "was altered"))
+        fault = None if _is_intact(entry) else _unless_purged(db, entry)
+        if fault:
+            faults.append(fault)
         elif sound and root != entry["root"]:
             faults.append(_fault(entry, "被替换", "was replaced"))
         # All later roots follow from a wrong one; only where one is right, the next can tell.
@@ -108,6 +111,57 @@ def verify(db: Database, kept: Head | None = None) -> list[Text]:
             faults.append(_rewritten(position))
         expected = position + 1
     return faults + _against_heads(stored, Head(expected, _root(peaks).hex()), kept, sound)
+
+
+def blank(ongoing: Change, case_number: str) -> None:
+    """Drop nonce and detail of a case's entries, and record which they were; leaves stay.
+
+    The entries of earlier purges stay whole: the gaps are proven by them.
+    """
+    rows = ongoing.db.rows(
+        """UPDATE trail_entry SET nonce = '', detail = '{}'
+        WHERE case_number = :case_number AND action <> :purged AND nonce <> ''
+        RETURNING position""",
+        case_number=case_number,
+        purged=_PURGED,
+    )
+    positions = sorted(row["position"] for row in rows)
+    ongoing.record(_PURGED, case_number, positions=_ranges(positions))
+
+
+def _ranges(positions: list[int]) -> list[list[int]]:
+    """Ascending positions as ranges, each its first and its last."""
+    ranges: list[list[int]] = []
+    for position in positions:
+        if ranges and ranges[-1][1] == position - 1:
+            ranges[-1][1] = position
+        else:
+            ranges.append([position, position])
+    return ranges
+
+
+def _unless_purged(db: Database, entry: Record) -> Text | None:
+    """The fault of an entry that does not fit its leaf; None where a later purge names it."""
+    if (entry["nonce"], entry["detail"]) != ("", "{}"):
+        return _fault(entry, "被改动", "was altered")
+    purges = db.rows(
+        """SELECT * FROM trail_entry
+        WHERE case_number = :case_number AND action = :purged AND position > :position""",
+        case_number=entry["case_number"],
+        purged=_PURGED,
+        position=entry["position"],
+    )
+    if any(_is_intact(one) and _names(one["detail"], entry["position"]) for one in purges):
+        return None
+    return _fault(entry, "被清空，而没有清除记录提到它", "was blanked though no purge names it")
+
+
+def _names(detail: str, position: int) -> bool:
+    try:
+        ranges = json.loads(detail)["positions"]
+        return any(first <= position <= last for first, last in ranges)
+    except (KeyError, TypeError, ValueError):
+        return False  # somebody made up an entry that fits its leaf
 
 
 def _against_heads(stored: Head | None, found: Head, kept: Head | None, sound: bool) -> list[Text]:

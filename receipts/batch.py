@@ -46,7 +46,7 @@ def render(
     """
     lacking: dict[str, list[str]] = {}
     done = 0
-    with _replacing(out) as file:
+    with replacing(out) as file:
         for written in _writer(file, receipts, paper, out, format, dpi):
             lacking |= {r.number: chars for r in written if (chars := unprintable(r))}
             done += len(written)
@@ -106,9 +106,12 @@ def _write_images(
 
 
 @contextmanager
-def _replacing(out: Path) -> Iterator[IO[bytes]]:
-    """A file beside ``out`` that takes its place once all is written, and else leaves no trace."""
-    with NamedTemporaryFile(dir=out.parent, prefix=".receipts-", delete=False) as file:
+def replacing(out: Path) -> Iterator[IO[bytes]]:
+    """A file beside ``out`` that takes its place once all is written, and else leaves no trace.
+
+    It is its owner's alone. Raises OSError where it cannot be written.
+    """
+    with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}-", delete=False) as file:
         beside = Path(file.name)
         try:
             yield file

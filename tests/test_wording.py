@@ -24,7 +24,8 @@ COMPOSED = {
 def _used() -> set[str]:
     templates = "".join(path.read_text("utf-8") for path in (ROOT / "templates").glob("*.html"))
     code = "".join(path.read_text("utf-8") for path in (ROOT / "lookup/web").glob("*.py"))
-    return set(re.findall(r"\bw\.(\w+)", templates)) | set(re.findall(r'said\("(\w+)"\)', code))
+    spoken = re.findall(r'\b(?:said\(|message\(\d+, )"(\w+)"', code)
+    return set(re.findall(r"\bw\.(\w+)", templates)) | set(spoken)
 
 
 def test_no_word_is_there_twice() -> None:

@@ -21,7 +21,7 @@ _HEADERS = {
 }
 _YEAR = 365 * 24 * 3600
 _FOREVER = f"public, max-age={_YEAR}, immutable"
-_SAFE = {"GET", "HEAD", "OPTIONS"}
+SAFE = {"GET", "HEAD", "OPTIONS"}
 _TOO_SMALL_TO_PACK = 800
 
 
@@ -39,7 +39,7 @@ def register(app: Flask) -> None:
 
 def _refuse_cross_site() -> None:
     """Browsers say where a post comes from; machines say nothing and carry no cookies."""
-    if request.method in _SAFE:
+    if request.method in SAFE:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     own = (request.host, the_bureau().config.host)

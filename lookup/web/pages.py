@@ -4,16 +4,19 @@ import hashlib
 import re
 from operator import attrgetter
 from pathlib import Path
+from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, render_template, request
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
+from lookup.beijing import BEIJING, from_utc_text
 from lookup.bureau import Bureau
 from lookup.language import Language
 from lookup.web.language import chosen_language
 from lookup.web.wording import WORDS
 
+_STAFF_PATHS = ("/desk", "/admin", "/account", "/login", "/callbacks", "/audit")
 # From the first Chinese character of a run to its last, over digits and signs between them.
 _CHINESE = re.compile(r"[\u2e80-\U0003ffff](?:[^A-Za-z<>&]*[\u2e80-\U0003ffff])?")
 _BRACKETS = re.compile(r"（[^（）]*）|\([^()]*\)")
@@ -24,9 +27,19 @@ def register(app: Flask) -> None:
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = True
     env.undefined = StrictUndefined
-    css = Path(str(app.static_folder), "app.css").read_bytes()
+    env.filters["beijing"] = _beijing
+    folder = Path(str(app.static_folder))
     # The content's hash in the address lets browsers keep the file for ever.
-    env.globals["css"] = f"/static/app.css?v={hashlib.sha256(css).hexdigest()[:10]}"
+    env.globals["asset"] = {file.name: _address(file) for file in folder.iterdir()}
+
+
+def _beijing(instant: str) -> str:
+    """A kept instant as staff read it."""
+    return from_utc_text(instant).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
+
+
+def _address(file: Path) -> str:
+    return f"/static/{file.name}?v={hashlib.sha256(file.read_bytes()).hexdigest()[:10]}"
 
 
 def the_bureau() -> Bureau:
@@ -47,6 +60,7 @@ def page(template: str, status: int = 200, **values: object) -> Response:
         native=_native if language == "en" else str,
         bureau_name=the_bureau().config.bureau_name,
         language_link=_language_link(language),
+        for_staff=request.path.startswith(_STAFF_PATHS),
         **values,
     )
     return Response(html, status, mimetype="text/html", headers={"Cache-Control": "no-store"})
@@ -55,8 +69,8 @@ def page(template: str, status: int = 200, **values: object) -> Response:
 def _language_link(language: Language) -> str:
     """The same page again; a form that was refused belongs to the page of its case."""
     posted_to_case = request.method == "POST" and request.path.startswith("/case/")
-    other = "zh" if language == "en" else "en"
-    return f"{'/case' if posted_to_case else ''}?lang={other}"
+    asked = request.args.to_dict(flat=False) | {"lang": ["zh" if language == "en" else "en"]}
+    return f"{'/case' if posted_to_case else ''}?{urlencode(asked, doseq=True)}"
 
 
 def _native(text: str) -> Markup:

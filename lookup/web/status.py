@@ -22,6 +22,7 @@ from lookup.progress import progress_of
 from lookup.trail import Actor, change
 from lookup.web.access import ForgedForm, new_handle, opened, read_handle, remember
 from lookup.web.errors import RETRY_SECONDS, message
+from lookup.web.guard import allow
 from lookup.web.pages import page, the_bureau
 from lookup.web.wording import WORDS, said
 from receipts.manual import CODE_LENGTH, BadCode
@@ -48,12 +49,14 @@ class Mistake:
 
 
 @blueprint.get("/")
+@allow("public")
 def front_door() -> Response:
     """The form for a case number and code."""
     return page("lookup.html", mistake=None, again=False)
 
 
 @blueprint.post("/")
+@allow("public")
 def open_with_code() -> AnyResponse:
     """Open a case by its number and the code printed on the receipt."""
     bureau, now = the_bureau(), utc_now()
@@ -76,6 +79,7 @@ def open_with_code() -> AnyResponse:
 
 
 @blueprint.get("/r/<token>")
+@allow("public")
 def open_with_token(token: str) -> AnyResponse:
     """What the QR code opens; the secret leaves the address bar at once."""
     bureau = the_bureau()
@@ -87,6 +91,7 @@ def open_with_token(token: str) -> AnyResponse:
 
 
 @blueprint.get("/case")
+@allow("public")
 def case() -> Response:
     """How the case stands."""
     bureau, now = the_bureau(), utc_now()
@@ -103,6 +108,7 @@ def case() -> Response:
 
 
 @blueprint.post("/case/ratings")
+@allow("public")
 def send_rating() -> AnyResponse:
     """Rate one milestone of the case."""
     bureau, now = the_bureau(), utc_now()
@@ -118,6 +124,7 @@ def send_rating() -> AnyResponse:
 
 
 @blueprint.post("/case/comments")
+@allow("public")
 def send_comment() -> AnyResponse:
     """Write to the handling unit."""
     bureau, now = the_bureau(), utc_now()
@@ -131,6 +138,7 @@ def send_comment() -> AnyResponse:
 
 
 @blueprint.get("/case/receipt.pdf")
+@allow("public")
 def receipt() -> AnyResponse:
     """The paper itself, to keep on the phone."""
     from lookup.printing import receipt_pdf
@@ -149,6 +157,7 @@ def receipt() -> AnyResponse:
 
 
 @blueprint.get("/healthz")
+@allow("public")
 def healthz() -> Response:
     """Whether this program and its database work."""
     check_ready(the_bureau().db)
@@ -156,6 +165,7 @@ def healthz() -> Response:
 
 
 @blueprint.get("/robots.txt")
+@allow("public")
 def robots() -> Response:
     """Nothing here is for search engines."""
     return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")

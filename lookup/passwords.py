@@ -1,0 +1,74 @@
+"""Passwords: kept as argon2id hashes, chosen long enough and hard to guess.
+
+Parameters and rules follow the OWASP password storage cheat sheet and ASVS 5.0, chapter 6: no
+demands for signs or capitals, no expiry, but none that a list or a look at the account would tell.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lookup.errors import Refused
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+SHORTEST, LONGEST = 10, 200
+# Of zxcvbn's five steps (0–4), the one that withstands guessing by a program on the site.
+_STRONG = 3
+_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password."""
+    return _hasher().hash(password)
+
+
+def matches(kept: str, password: str) -> bool:
+    """Whether a password is the one kept; takes its time where nothing is kept, too."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return _hasher().verify(kept, password)
+    except InvalidHashError:
+        _hasher().hash(password)
+        return False
+    except VerificationError:
+        return False
+
+
+def first_password() -> str:
+    """A password to be told once and changed at the first log-in, of about 78 bits."""
+    groups = ("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    return "-".join(groups)
+
+
+def require_strong(password: str, known: Sequence[str]) -> None:
+    """Raise Refused where a new password is short, long or easily guessed.
+
+    ``known`` are words that whoever guesses will try first: login, name, bureau.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Refused(
+            "new",
+            "",
+            f"新密码须为 {SHORTEST} 至 {LONGEST} 个字符，可以是一句话。",
+            f"The new password needs {SHORTEST} to {LONGEST} characters; a sentence will do.",
+        )
+    # Loaded here alone: its word lists take 12 MB.
+    from zxcvbn import zxcvbn
+
+    if zxcvbn(password[:72], user_inputs=[word for word in known if word])["score"] < _STRONG:
+        raise Refused(
+            "new",
+            "",
+            "新密码太容易被猜到，请换一个更长、不含姓名和常用词的。",
+            "The new password is too easy to guess; choose a longer one without names or common "
+            "words.",
+        )
+
+
+def _hasher() -> "PasswordHasher":
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
