@@ -10,7 +10,21 @@ from lookup import cli, upkeep_commands
 from lookup.bureau import open_bureau
 from lookup.config import Config
 from lookup.errors import DaylightError
-from lookup.web import errors, guard, login, status
+from lookup.web import (
+    admin,
+    api,
+    casefile,
+    errors,
+    find,
+    guard,
+    holdings,
+    imports,
+    intake,
+    login,
+    papers,
+    record,
+    status,
+)
 from lookup.web.logs import keep_secrets_out
 
 # The status at which gunicorn stops instead of starting the same worker again for ever.
@@ -40,7 +54,8 @@ def _wire(config: Config) -> Flask:
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
     keep_secrets_out()
-    for part in (status, login):
+    desk = (casefile, find, holdings, intake, papers, record, imports, admin)
+    for part in (status, login, api, *desk):
         app.register_blueprint(part.blueprint)
     errors.register(app)
     guard.register(app)

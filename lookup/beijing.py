@@ -8,9 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 # China has kept one zone without daylight saving since 1992, before any case kept here.
 BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")
 
-_WRITTEN = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
-    r"(?:[T\s]*(\d{1,2})[:时](\d{1,2})(?:[:分](\d{1,2})(?:\.\d+)?)?[分秒]?)?\s*(Z|[+-]\d\d:?\d\d)?"
+# How a date, or a date and time, may be written; also told to programs that write them. No case
+# is older than 1949: an earlier year is a slip.
+WRITTEN = re.compile(
+    r"(1949|19[5-9][0-9]|20[0-9]{2})[-/.年](0?[1-9]|1[0-2])[-/.月]([12][0-9]|3[01]|0?[1-9])日?"
+    r"(?:[T ]*([01]?[0-9]|2[0-3])[:时]([0-5]?[0-9])(?:[:分]([0-5]?[0-9])(?:\.[0-9]+)?)?[分秒]?)?"
+    r" *(Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])?"
 )
 
 # 20261120, or 20261120 09:05
@@ -90,7 +93,7 @@ def parse_moment(written: str) -> Moment:
     Raises ValueError where there is no such date.
     """
     plain = unicodedata.normalize("NFKC", written).strip()
-    match = _WRITTEN.fullmatch(_RUN_TOGETHER.sub(r"\1-\2-\3 \4", plain).strip())
+    match = WRITTEN.fullmatch(_RUN_TOGETHER.sub(r"\1-\2-\3 \4", plain).strip())
     if match is None:
         raise ValueError(written)
     year, month, day, hour, minute, second = (int(g) if g else 0 for g in match.groups()[:6])

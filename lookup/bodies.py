@@ -44,28 +44,33 @@ from lookup.vocabulary import (
 Body = Mapping[str, Any]
 T = TypeVar("T")
 
-_LONGEST = 200
-_LONGEST_REMARK = 4000
-_NUMBER = re.compile(r"[A-Za-z0-9\u3007\u3400-\u9fff\U00020000-\U0003ffff\-_()（）〔〕\[\]]{1,64}")
+LONGEST = 200
+LONGEST_REMARK = 4000
+NUMBER = re.compile(r"[A-Za-z0-9\u3007\u3400-\u9fff\U00020000-\U0003ffff\-_()（）〔〕\[\]]{1,64}")
 _BETWEEN_BRACKETS = re.compile("[^（）]+")
 _MOBILE = re.compile(r"1[0-9]{10}")
 _LANDLINE = re.compile(r"0[0-9]{9,11}")
 _PHONE_SIGNS = re.compile(r"[\s\-–—()]")
 _COUNTRY_CODE = re.compile(r"^(?:\+|00)?86(?=1[0-9]{10}$)")
-_QUANTITY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+QUANTITY = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _ID_LAST4 = re.compile(r"[0-9]{3}[0-9X]")
 # Not names: two who would not give theirs are not one person.
 _NOBODY = {"匿名", "不详", "未知", "不明", "无名氏", "不愿透露姓名"}
-_FAR_ENOUGH_BACK = 1949
+_LEFT_OUT = Text("，已略去，案件照常收下。", "; it was left out, the case taken in.")
+_MEND = Text("，请改正或清空。", "; correct it or clear it.")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a body is checked against: the kinds, the known units, the latest moment allowed."""
+    """What a body is checked against: the kinds, the known units, the latest moment allowed.
+
+    ``strict`` refuses what is else left out with a warning: somebody is there to mend it.
+    """
 
     kinds: Kinds
     units: frozenset[str]
     as_of: Moment
+    strict: bool = False
 
 
 def read_case(body: Body, bounds: Bounds, refusals: Sequence[Refused] = ()) -> CaseRecord:
@@ -100,7 +105,7 @@ class _Reader:
         parties = tuple(self._each(self._party, body, "parties"))
         seized = tuple(self._each(self._property, body, "property"))
         withheld = self._withheld(body)
-        remark = self._text(body, "remark", _LONGEST_REMARK)
+        remark = self._text(body, "remark", LONGEST_REMARK)
         texts = [self._text(body, field) for field in ("name", "officer", "badge", "channel")]
         if kind:
             moments = {REPORTED: reported, INTAKE: intake} | {m.step: m.moment for m in milestones}
@@ -141,7 +146,7 @@ class _Reader:
             if known is not None:
                 yield known
 
-    def _text(self, body: Body, field: str, longest: int = _LONGEST, path: str = "") -> str:
+    def _text(self, body: Body, field: str, longest: int = LONGEST, path: str = "") -> str:
         written = prose(_raw(body, field))
         if len(written) > longest:
             zh, en = (
@@ -177,17 +182,7 @@ class _Reader:
         return self._try(self._checked_moment, written, path) if written else None
 
     def _checked_moment(self, written: str, path: str) -> Moment:
-        try:
-            moment = parse_moment(written)
-        except (ValueError, OverflowError):
-            moment = None
-        if moment is None or moment.day.year < _FAR_ENOUGH_BACK:
-            raise _bad(
-                path,
-                written,
-                "“{value}”不是有效的日期，请写成 2026-11-20 或 2026-11-20 09:05。",
-                "“{value}” is not a possible date; write it as 2026-11-20 or 2026-11-20 09:05.",
-            )
+        moment = read_moment(written, path)
         if self.bounds.as_of.is_before(moment):
             raise _bad(
                 path,
@@ -203,12 +198,8 @@ class _Reader:
         read = partial(self._try, partial(self._milestone, kind))
         for one in self._each(read, body, "milestones"):
             if one.step in found:
-                path, zh, en = (
-                    "milestones",
-                    "节点“{value}”出现了两次。",
-                    "“{value}” is there twice.",
-                )
-                self.refusals.append(_bad(path, one.step, zh, en))
+                zh, en = "节点“{value}”出现了两次。", "“{value}” is there twice."
+                self.refusals.append(_bad("milestones", one.step, zh, en))
             found[one.step] = one
         return tuple(found.values())
 
@@ -233,26 +224,28 @@ class _Reader:
         phone = self._phone(_written(item, "phone"), f"{path}.phone")
         id_last4 = self._id_last4(_written(item, "id_last4"), f"{path}.id_last4")
         role = self._word(ROLES, item, "role", f"{path}.role")
-        if not (name or phone or id_last4):
+        if not (name or phone or id_last4 or self.bounds.strict):
             return None
         return PartyRecord(role, name, phone, id_last4)
 
     def _phone(self, written: str, path: str) -> str:
-        phone = _COUNTRY_CODE.sub("", _PHONE_SIGNS.sub("", written))
+        phone = phone_digits(written)
         if not phone or _MOBILE.fullmatch(phone) or _LANDLINE.fullmatch(phone):
             return phone
-        zh = "电话“{value}”位数或格式不对，已略去，案件照常收下。"
-        en = "The phone “{value}” has the wrong length or form; it was left out, the case taken in."
-        self.warnings.append(_bad(path, written, zh, en))
-        return ""
+        zh, en = "电话“{value}”位数或格式不对", "The phone “{value}” has the wrong length or form"
+        return self._leave_out(path, written, zh, en)
 
     def _id_last4(self, written: str, path: str) -> str:
         last4 = written.upper()
         if not last4 or _ID_LAST4.fullmatch(last4):
             return last4
-        zh = "证件后四位“{value}”格式不对，已略去，案件照常收下。"
-        en = "“{value}” is no end of an identity number; it was left out, the case taken in."
-        self.warnings.append(_bad(path, written, zh, en))
+        zh, en = "证件后四位“{value}”格式不对", "“{value}” is no end of an identity number"
+        return self._leave_out(path, written, zh, en)
+
+    def _leave_out(self, path: str, written: str, zh: str, en: str) -> str:
+        tail = _MEND if self.bounds.strict else _LEFT_OUT
+        found = self.refusals if self.bounds.strict else self.warnings
+        found.append(_bad(path, written, zh + tail.zh, en + tail.en))
         return ""
 
     def _property(self, item: Body, path: str) -> PropertyRecord | None:
@@ -270,9 +263,9 @@ class _Reader:
         return record
 
     def _withheld(self, body: Body) -> str | None:
-        if not _written(body, "withheld_reason"):
-            return None if body.get("withheld_reason") is None else ""
-        return self._word(WITHHELD_REASONS, body, "withheld_reason")
+        told: str | None = body.get("withheld_reason")
+        # Only the empty text says that a case is disclosed, never a stray blank.
+        return self._word(WITHHELD_REASONS, body, "withheld_reason") if told else told
 
     def _word(self, words: Words, body: Body, field: str, path: str = "") -> str:
         written = _written(body, field)
@@ -281,6 +274,36 @@ class _Reader:
             zh, en = "“{value}”不在可用词之内：{words}。", "“{value}” is not one of: {words}."
             self.refusals.append(_bad(path or field, written, zh, en, words=words.listed()))
         return code or ""
+
+
+def phone_digits(written: str) -> str:
+    """A phone number as it is kept: without signs, spaces and the country's code."""
+    return _COUNTRY_CODE.sub("", _PHONE_SIGNS.sub("", written))
+
+
+def read_moment(written: str, path: str) -> Moment:
+    """A date as people and registers write it; raises Refused for the field ``path``."""
+    try:
+        return parse_moment(written)
+    except ValueError:
+        raise _bad(
+            path,
+            written,
+            "“{value}”不是有效的日期，请写成 2026-11-20 或 2026-11-20 09:05。",
+            "“{value}” is not a possible date; write it as 2026-11-20 or 2026-11-20 09:05.",
+        ) from None
+
+
+def require_number(number: str) -> None:
+    """Raise Refused for what is no case number as it stands."""
+    if not NUMBER.fullmatch(number):
+        raise _bad(
+            "number",
+            number,
+            "案件编号“{value}”不对：只能由 1–64 个字母、数字、汉字和 -_()（）〔〕[] 组成。",
+            "“{value}” is no case number: 1–64 letters, digits, Chinese characters and "
+            "-_()（）〔〕[].",
+        )
 
 
 def _bad(field: str, written: str, zh: str, en: str, **more: str | int | Text) -> Refused:
@@ -310,14 +333,7 @@ def _number(written: str) -> str:
     if not number:
         zh, en = "没有案件编号，请补上编号。", "There is no case number; add it."
         raise Refused("number", "", zh, en)
-    if not _NUMBER.fullmatch(number):
-        raise _bad(
-            "number",
-            number,
-            "案件编号“{value}”不对：只能由 1–64 个字母、数字、汉字和 -_()（）〔〕[] 组成。",
-            "“{value}” is no case number: 1–64 letters, digits, Chinese characters and "
-            "-_()（）〔〕[].",
-        )
+    require_number(number)
     return number
 
 
@@ -389,7 +405,7 @@ def _extended(rule: Milestone, written: str, path: str) -> int:
 
 def _quantity(written: str, path: str) -> str:
     digits = re.sub("[, ]", "", written)
-    if not _QUANTITY.fullmatch(digits) or not Decimal(digits):
+    if not QUANTITY.fullmatch(digits) or not Decimal(digits):
         zh, en = "数量“{value}”不是正数。", "The quantity “{value}” is not a positive number."
         raise _bad(path, written, zh, en)
     return f"{Decimal(digits).normalize():f}"

@@ -77,16 +77,17 @@ class Files:
     def __init__(self, db: Database, numbers: Iterable[str]) -> None:
         self._db = db
         keys = list(dict.fromkeys(map(number_key, numbers)))
-        self._ahead = dict.fromkeys(keys) | _read(db, keys)
+        self._ahead = dict.fromkeys(keys) | read_kept(db, keys)
 
     def take(self, number: str) -> OnFile | None:
         """The case of a number as it now is, None where there is none."""
         key = number_key(number)
         # What was read ahead serves once: then the case may have been changed.
-        return self._ahead.pop(key) if key in self._ahead else _read(self._db, [key]).get(key)
+        return self._ahead.pop(key) if key in self._ahead else read_kept(self._db, [key]).get(key)
 
 
-def _read(db: Database, keys: Sequence[str]) -> dict[str, OnFile]:
+def read_kept(db: Database, keys: Sequence[str]) -> dict[str, OnFile]:
+    """The cases of some number keys, by key, locked until the transaction ends."""
     if not keys:
         return {}
     wanted = {f"key{place}": key for place, key in enumerate(keys)}
@@ -133,13 +134,16 @@ def put_case(
     # The row is locked before it is compared: two hand-ins of one case take turns.
     kept = (files or Files(change.db, [record.number])).take(record.number)
     if kept is None:
-        return _register(bureau, change, record, as_of)
+        return _register(bureau, change, record, as_of, files)
     if forgotten := warn_forgotten(record.number, kept.parties):
         return Put("unchanged", [*record.warnings, forgotten])
-    return _move_on(bureau, change, kept, record, as_of)
+    _refuse_other_matter(bureau, kept, record)
+    return move_on(bureau, change, kept, record, as_of)
 
 
-def _register(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -> Put:
+def _register(
+    bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf, files: Files | None
+) -> Put:
     hand = Hand(change.actor.via == BY_HAND)
     told = _told(record)
     case = change.db.row(
@@ -149,7 +153,7 @@ def _register(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -
         VALUES
         (:number, :number_key, :kind, :unit, :name, :officer, :badge, :channel, :reported_day,
             :reported_at, :intake_day, :intake_at, :remark, :as_of, '[]', :now, :now, 1)
-        ON CONFLICT (number_key) DO NOTHING RETURNING *""",
+        ON CONFLICT DO NOTHING RETURNING *""",
         **_BLANK | _columns(told),
         number=record.number,
         number_key=number_key(record.number),
@@ -159,9 +163,9 @@ def _register(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -
     )
     if case is None:
         # Somebody else registered the number between our look and our insert.
-        return put_case(bureau, change, record, as_of)
+        return put_case(bureau, change, record, as_of, files)
     parties = put_parties(bureau, change, case["id"], [], record.parties, hand)
-    withheld, _ = withholding.put(change, case["id"], None, record.withheld_reason)
+    withheld, _ = withholding.put(change, case["id"], None, record.withheld_reason, hand)
     writer = course.Writer(
         bureau, change, case, record.kind, hand, hidden=bool(withheld), backlog=as_of.backlog
     )
@@ -176,9 +180,11 @@ def _register(bureau: Bureau, change: Change, record: CaseRecord, as_of: AsOf) -
     return Put("new", list(record.warnings))
 
 
-def _move_on(bureau: Bureau, change: Change, kept: OnFile, record: CaseRecord, as_of: AsOf) -> Put:
-    _refuse_other_matter(bureau, kept, record)
-    hand = Hand(change.actor.via == BY_HAND, set(json.loads(kept.case["by_hand"])))
+def move_on(
+    bureau: Bureau, change: Change, kept: OnFile, record: CaseRecord, as_of: AsOf, why: str = ""
+) -> Put:
+    """Move on a kept case known to be the one told of; ``why`` is recorded. Raises CaseRefused."""
+    hand = Hand(change.actor.via == BY_HAND, set(json.loads(kept.case["by_hand"])), why=why)
     differing = _differing(kept.case, record)
     behind = course.is_behind(kept.course, record, hand)
     if not hand.writes and _is_older(kept, record, as_of, hand, behind):
@@ -196,7 +202,7 @@ def _move_on(bureau: Bureau, change: Change, kept: OnFile, record: CaseRecord, a
     changes = {name: _entry(name, kept.case, case) for name in moved}
     changes |= _move_parts(bureau, change, replace(kept, case=case), record, hand, "kind" in moved)
     if changes:
-        change.record("case.changed", case["number"], **changes)
+        change.record("case.changed", case["number"], **changes | ({"reason": why} if why else {}))
         case |= {"changed_at": change.at, "version": case["version"] + 1}
     if not hand.writes and (changes or as_of.stated):
         case["known_as_of"] = max(as_of.text, case["known_as_of"])
@@ -215,7 +221,9 @@ def _move_parts(
     """Write the parties, the withholding and the course; what changed."""
     case, kind = kept.case, bureau.kinds[kept.case["kind"]]
     parties = put_parties(bureau, change, case["id"], kept.parties, record.parties, hand)
-    withheld, moved = withholding.put(change, case["id"], kept.withheld, record.withheld_reason)
+    withheld, moved = withholding.put(
+        change, case["id"], kept.withheld, record.withheld_reason, hand
+    )
     writer = course.Writer(bureau, change, case, kind, hand, hidden=bool(withheld))
     steps = writer.put(record, kept.course)
     if kind_changed:
@@ -313,7 +321,8 @@ def _refuse_other_matter(bureau: Bureau, kept: OnFile, record: CaseRecord) -> No
     intake = _moment("taken_in_at", kept.case)
     if _is_one_instant(intake, record.intake):
         return
-    if is_known_person(bureau, kept.parties, record.parties):
+    by_hand = json.loads(kept.case["by_hand"])
+    if is_known_person(bureau, kept.parties, record.parties, by_hand):
         return
     told_nobody = not any(party.name for party in record.parties)
     if told_nobody and agrees(record.intake, intake):

@@ -24,6 +24,7 @@ from lookup.language import Language, Text
 from lookup.migrations import check_ready, migrate
 from lookup.rates import Question, rates
 from lookup.reckoning import refresh
+from lookup.roles import STAFF_ROLES
 from lookup.tables import Table
 
 
@@ -121,6 +122,9 @@ def demo(bureau: Bureau, cases: int, receipt: Path | None) -> None:
     links = {line["case"]: line["url"] for line in reversed(printed.links)}
     for stage, number in shown.items():
         click.echo(f"{stage:<30}{number}  {links[number]}")
+    say(Text("工作人员登录（/login）：", "Staff log in at /login:"))
+    for role, login, password in demonstration.open_accounts(bureau):
+        click.echo(f"{STAFF_ROLES[role].both():<30}{login:<12}{password}")
     if receipt:
         _print_example(bureau, party_ids[:1], receipt)
 
@@ -342,13 +346,17 @@ def trail_head(bureau: Bureau, out: Path | None) -> None:
 @click.option("--head", "kept", type=FILE, help="A head written down earlier.")
 def verify_trail(bureau: Bureau, kept: Path | None) -> None:
     """Check the record: every altered, removed, reordered or missing entry is named."""
-    faults = trail.verify(bureau.db, _read_head(kept) if kept else None)
-    for fault in faults:
-        click.echo(fault.said_in(terminal_language()))
-    if faults:
-        sys.exit(1)
+    tell_faults(trail.verify(bureau.db, _read_head(kept) if kept else None))
     size = trail.head(bureau.db).size
     say(Text(f"记录完整，共 {size} 条。", f"The record is whole: {size} entries."))
+
+
+def tell_faults(faults: list[Text]) -> None:
+    """Tell each fault; where there is one, the command has failed."""
+    for fault in faults:
+        say(fault)
+    if faults:
+        sys.exit(1)
 
 
 def _read_head(path: Path) -> trail.Head:

@@ -71,7 +71,12 @@ class Config:
     @property
     def is_exposed_plain(self) -> bool:
         """Whether the public address is plain http on something else than loopback."""
-        return not self.is_https and urlsplit(self.public_url).hostname not in _LOOPBACK
+        return not self.is_https and not self.is_loopback
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no other machine can reach the public address."""
+        return urlsplit(self.public_url).hostname in _LOOPBACK
 
     def keys(self, purpose: str) -> list[bytes]:
         """One key for a purpose from each secret that serves it, oldest first.
@@ -81,13 +86,14 @@ class Config:
         nothing about another's.
         """
         return [
-            _derive(_bare(key), purpose)
+            _derive(bare(key), purpose)
             for key in self.secret_keys
             if purpose == "token" or not key.startswith(_PAPERS_ONLY)
         ]
 
 
-def _bare(key: str) -> str:
+def bare(key: str) -> str:
+    """A secret of SECRET_KEYS without its mark."""
     return key.removeprefix(_PAPERS_ONLY).strip()
 
 
@@ -126,7 +132,7 @@ def _secret_keys(written: str) -> tuple[str, ...]:
             "print(secrets.token_hex(32))' and keep it safe.",
         )
     for place, key in enumerate(keys, 1):
-        if len(_bare(key)) < _SHORTEST_KEY or len(set(_bare(key))) < _FEWEST_DISTINCT:
+        if len(bare(key)) < _SHORTEST_KEY or len(set(bare(key))) < _FEWEST_DISTINCT:
             raise ConfigError(
                 f"SECRET_KEYS 的第 {place} 个密钥太弱：须为至少 {_SHORTEST_KEY} 个随机字符。",
                 f"Key {place} of SECRET_KEYS is weak: it needs at least {_SHORTEST_KEY} random "
@@ -134,7 +140,7 @@ def _secret_keys(written: str) -> tuple[str, ...]:
             )
     if keys[-1].startswith(_PAPERS_ONLY):
         raise ConfigError(
-            f"SECRET_KEYS 的最后一个密钥标有 {_PAPERS_ONLY}，只能用于旧回执；请在最后加一个新密钥。",
+            f"SECRET_KEYS 的最后一个密钥标有 {_PAPERS_ONLY}，只用于旧回执；请在其后加一个新密钥。",
             f"The last key of SECRET_KEYS is marked {_PAPERS_ONLY}, for old papers only; add a new "
             "key behind it.",
         )

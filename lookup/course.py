@@ -93,7 +93,7 @@ def _moved(things: Iterable[Mapping[str, Any]], hand: Hand) -> Counter[tuple[str
     return Counter(
         _thing(one)
         for one in things
-        if one["status"] != _IN_CUSTODY and _field(one) not in hand.fields
+        if one["status"] != _IN_CUSTODY and key_of(one) not in hand.fields
     )
 
 
@@ -207,14 +207,15 @@ class Writer:
             )
             return
         self.change.db.run(
-            """INSERT INTO extension (case_id, step, days, approved_by, via)
-            VALUES (:case_id, :step, :days, :approved_by, :via)
+            """INSERT INTO extension (case_id, step, days, approved_by, reason, via)
+            VALUES (:case_id, :step, :days, :approved_by, :reason, :via)
             ON CONFLICT (case_id, step) DO UPDATE SET days = excluded.days,
-                approved_by = excluded.approved_by, via = excluded.via""",
+                approved_by = excluded.approved_by, reason = excluded.reason, via = excluded.via""",
             case_id=self.case["id"],
             step=told.step,
             days=told.extended_days,
             approved_by=approver,
+            reason=self.hand.why,
             via=self.change.actor.via,
         )
         self.extended[told.step] = told.extended_days
@@ -228,19 +229,21 @@ class Writer:
         now = self._merged(told, was) if told else was
         if now == was:
             return
-        days = {(_thing(row), row["status"]): row["status_day"] for row in kept}
+        dated = [(row, of) for row in kept for of in ("status", "place")]
+        days = {(_thing(row), of, row[of]): row[f"{of}_day"] for row, of in dated}
         db = self.change.db
         if was:
             db.run("DELETE FROM property WHERE case_id = :case_id", case_id=self.case["id"])
         db.run_many(
             """INSERT INTO property (case_id, position, name, quantity, unit, measure, status,
-                status_day, place)
+                status_day, place, place_day)
             VALUES (:case_id, :position, :name, :quantity, :unit, :measure, :status,
-                :status_day, :place)""",
+                :status_day, :place, :place_day)""",
             [
                 vars(one)
                 | {"case_id": self.case["id"], "position": position}
-                | {"status_day": days.get((_thing(vars(one)), one.status))}
+                | {"status_day": days.get((_thing(vars(one)), "status", one.status))}
+                | {"place_day": days.get((_thing(vars(one)), "place", one.place))}
                 for position, one in enumerate(now)
             ],
         )
@@ -258,13 +261,13 @@ class Writer:
             if same:
                 left.remove(same)
                 one = replace(one, place=one.place or same.place)
-                if one != same and self.hand.stands(_field(vars(one)), _listed(same), _listed(one)):
+                if one != same and self.hand.stands(key_of(vars(one)), _listed(same), _listed(one)):
                     one = same
             elif self.hand.writes:
-                self.hand.fields.add(_field(vars(one)))
+                self.hand.fields.add(key_of(vars(one)))
             merged.append(one)
         stays = [] if self.hand.writes else left
-        return merged + [one for one in stays if _field(vars(one)) in self.hand.fields]
+        return merged + [one for one in stays if key_of(vars(one)) in self.hand.fields]
 
 
 def _like(told: PropertyRecord, left: Sequence[PropertyRecord]) -> PropertyRecord | None:
@@ -277,7 +280,7 @@ def _thing(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["name"], row["quantity"], row["unit"]
 
 
-def _field(row: Mapping[str, Any]) -> str:
+def key_of(row: Mapping[str, Any]) -> str:
     return f"property.{'|'.join(_thing(row))}"
 
 

@@ -260,7 +260,7 @@ class Database:
     def transaction(self, *, reading: bool = False) -> Iterator[None]:
         """All or nothing; within another transaction, all or nothing of the inner part.
 
-        One for ``reading`` sees one state, that of its first statement, and keeps no writer waiting.
+        One for ``reading`` sees the state of its first statement, and keeps no writer waiting.
         """
         depth = self._depth
         begin = self._engine.begin_reading if reading else self._engine.begin

@@ -19,6 +19,7 @@ from lookup.feedback import answer, comment, comments_of, rate
 from lookup.issues import count_visit, hand_over, live_issue
 from lookup.materials import receive_material, request_materials
 from lookup.parties import parties_of
+from lookup.staff import add_staff, reset_password
 from lookup.trail import Actor, Change, change
 from lookup.units import UnitRecord, put_units
 
@@ -33,7 +34,15 @@ _UNITS = [
     ("5101040202", "苏坡桥派出所", "5101040200", "城西区苏坡路60号", "028-55550202"),
     ("5101040203", "浣花溪派出所", "5101040200", "城西区浣花路21号", "028-55550203"),
 ]
+_BUREAU = _UNITS[0][0]
 _STATIONS = [code for code, *_ in _UNITS if not code.endswith("00")]
+_ACCOUNTS = {
+    "desk": "desk_officer",
+    "callback": "callback_officer",
+    "audit": "auditor",
+    "chief": "supervisor",
+    "admin": "administrator",
+}
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 _GIVEN = [
     "伟",
@@ -149,6 +158,29 @@ def _refuse_real_cases(db: Database) -> None:
         )
 
 
+def open_accounts(bureau: Bureau) -> Iterator[tuple[str, str, str]]:
+    """An account for each role: the role, its login, and a password made for this demonstration."""
+    for station, (login, role) in zip(_STATIONS, _ACCOUNTS.items(), strict=False):
+        who = _officer(station, 0)
+        unit = station if role == "desk_officer" else _BUREAU
+        found = bureau.db.row("SELECT * FROM staff WHERE login = :login", login=login)
+        with change(bureau.db, Actor("演示", "demo")) as ongoing:
+            if found:
+                password = reset_password(ongoing, found)
+            else:
+                _, password = add_staff(ongoing, login, who["officer"], role, unit, who["badge"])
+            # A visitor is spared the choice of another one.
+            bureau.db.run("UPDATE staff SET must_change = 0 WHERE login = :login", login=login)
+        yield role, login, password
+
+
+def _officer(unit: str, which: int) -> dict[str, str]:
+    """One of the two officers of a station."""
+    place = _STATIONS.index(unit) * 2 + which
+    name = _SURNAMES[place] + _GIVEN[place % len(_GIVEN)]
+    return {"officer": name, "badge": f"0{51017 + place * 37}"}
+
+
 class _Story:
     """Plans every case as events, so that they can be entered in the order of time."""
 
@@ -196,8 +228,7 @@ class _Story:
             "kind": "criminal" if criminal else "administrative",
             "unit": unit,
             "name": f"{surname}某{dice.choice(_CRIMES if criminal else _OFFENCES)}",
-            "officer": self._officer(unit),
-            "badge": f"0{dice.randint(10000, 99999)}",
+            **_officer(unit, dice.randint(0, 1)),
             "channel": dice.choice(["110", "窗口", "网上", "电话"]),
             "reported_at": _written(intake - timedelta(minutes=dice.randint(10, 90))),
             "taken_in_at": _written(intake),
@@ -205,11 +236,6 @@ class _Story:
                 {"role": "complainant", "name": self._name(surname), "phone": self._phone()}
             ],
         }
-
-    def _officer(self, unit: str) -> str:
-        officers = [s + g for s, g in zip(_SURNAMES, _GIVEN, strict=False)]
-        place = _STATIONS.index(unit) * 2 + self._dice.randint(0, 1)
-        return officers[place % len(officers)]
 
     def _name(self, surname: str = "") -> str:
         return (surname or self._dice.choice(_SURNAMES)) + self._dice.choice(_GIVEN)

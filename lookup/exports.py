@@ -22,7 +22,7 @@ _WIDEST = 120
 _WIDEST_LABEL = 36
 _GAP = "  "
 _NONE = "-"
-_FIGURES = (
+FIGURES = (
     *("due", "disclosed", "disclosure_rate", "milestones", "on_time", "on_time_rate", "backlog"),
     *("clocks_due", "clocks_kept", "clocks_kept_rate", "clocks_extended", "looked_up"),
     *("lookup_rate", "rated", "participation", "ratings"),
@@ -84,7 +84,7 @@ def _as_object(row: Row) -> dict[str, Any]:
     return (
         label
         | {"taken_in": figures.taken_in, "withheld": dict(figures.withheld)}
-        | {name: getattr(figures, name) for name in _FIGURES}
+        | {name: getattr(figures, name) for name in FIGURES}
         | {
             "levels": {str(level): figures.levels[level] for level in LEVELS},
             "level_shares": {str(level): figures.level_share(level) for level in LEVELS},

@@ -9,7 +9,7 @@ from datetime import datetime
 from lookup.beijing import beijing_day, utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
-from lookup.errors import NotFound
+from lookup.errors import Conflict, NotFound
 from lookup.language import Text
 from lookup.records import number_key
 from lookup.throttle import Limit, count_try, forgive_try
@@ -38,20 +38,42 @@ LEFT JOIN withholding ON withholding.case_id = cases.id AND withholding.ended_at
 WHERE issue.revoked_at IS NULL"""
 
 
+def find_live(db: Database, party_id: int) -> Record | None:
+    """The live issue of a party's receipt joined with its case, None where there is none."""
+    return db.row(f"{_LIVE} AND issue.party_id = :party_id", party_id=party_id)
+
+
 def live_issue(bureau: Bureau, change: Change, party_id: int) -> Record:
     """The live issue of a party's receipt, made where there is none; joined with its case.
 
     ``withheld`` is the reason where the case is not disclosed, else None. Raises NotFound where
     the party was forgotten.
     """
-    return _find_live(bureau.db, party_id) or _make(bureau, change, party_id, ordinal=1)
+    return find_live(bureau.db, party_id) or _make(bureau, change, party_id)
+
+
+def require_live(db: Database, party_id: int, ordinal: str) -> Record:
+    """The live issue, which must be the one that somebody saw; raises Conflict."""
+    live = find_live(db, party_id)
+    if live is None:
+        raise Conflict(
+            "这张回执刚才已被作废，请看下面现在的情况。",
+            "This receipt was revoked meanwhile; below is how it stands now.",
+        )
+    if str(live["ordinal"]) != ordinal:
+        raise Conflict(
+            f"这张回执刚才已由 {live['issued_by']} 补发（第 {live['ordinal']} 次出具），没有改动。",
+            f"This receipt was reissued meanwhile by {live['issued_by']} (issue no. "
+            f"{live['ordinal']}); nothing was changed.",
+        )
+    return live
 
 
 def reissue(bureau: Bureau, change: Change, party_id: int, reason: str) -> Record:
     """A new issue in place of the live one, which stops working at once."""
     live = live_issue(bureau, change, party_id)
     revoke(change, live, reason)
-    return _make(bureau, change, party_id, ordinal=live["ordinal"] + 1)
+    return _make(bureau, change, party_id)
 
 
 def revoke(change: Change, issue: Record, reason: str) -> None:
@@ -157,33 +179,29 @@ def count_visit(db: Database, issue: Record, now: datetime) -> None:
         )
 
 
-def _find_live(db: Database, party_id: int) -> Record | None:
-    return db.row(f"{_LIVE} AND issue.party_id = :party_id", party_id=party_id)
-
-
-def _make(bureau: Bureau, change: Change, party_id: int, ordinal: int) -> Record:
+def _make(bureau: Bureau, change: Change, party_id: int) -> Record:
     _refuse_forgotten(change.db, party_id)
     # Where another desk made the issue in the same moment, its one is taken.
     made = change.db.run(
         """INSERT INTO issue (party_id, case_id, token_id, ordinal, code_sealed, match_word,
             issued_at, issued_by, revoked_by, revoked_for, handed_over_by)
-        SELECT party.id, party.case_id, :token_id, :ordinal, :code, :match_word,
+        SELECT party.id, party.case_id, :token_id,
+            (SELECT COUNT(*) + 1 FROM issue WHERE issue.party_id = party.id), :code, :match_word,
             :at, :by, '', '', ''
         FROM party WHERE party.id = :party_id
         ON CONFLICT DO NOTHING""",
         token_id=new_receipt_id(),
         party_id=party_id,
-        ordinal=ordinal,
         code=bureau.seals.seal(new_code()),
         match_word=new_match_word(),
         at=change.at,
         by=change.actor.name,
     )
-    issue = _find_live(change.db, party_id)
+    issue = find_live(change.db, party_id)
     if issue is None:
-        return _make(bureau, change, party_id, ordinal)
+        return _make(bureau, change, party_id)
     if made:
-        change.record("receipt.issued", issue["number"], issue=ordinal, role=issue["role"])
+        change.record("receipt.issued", issue["number"], issue=issue["ordinal"], role=issue["role"])
     return issue
 
 

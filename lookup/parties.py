@@ -1,6 +1,6 @@
 """The people who may follow a case; their personal data is sealed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
@@ -16,7 +16,10 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
     "id_last4": lambda last4: "*" * len(last4),
 }
 _WRITES = {
-    "name": "UPDATE party SET name_sealed = :sealed, name_found = :found WHERE id = :id",
+    # What the case system called a person stays known: it will go on calling him so.
+    "name": """UPDATE party SET name_sealed = :sealed, name_found = :found, told_sealed = CASE
+        WHEN :by_hand = 1 AND told_sealed = '' THEN name_sealed ELSE told_sealed END
+        WHERE id = :id""",
     "phone": "UPDATE party SET phone_sealed = :sealed, phone_found = :found WHERE id = :id",
     "id_last4": "UPDATE party SET id_last4_sealed = :sealed WHERE id = :id",
 }
@@ -28,28 +31,36 @@ def parties_of(db: Database, case_id: int) -> list[Record]:
 
 
 def is_known_person(
-    bureau: Bureau, known: Sequence[Record], incoming: Sequence[PartyRecord]
+    bureau: Bureau,
+    known: Sequence[Record],
+    incoming: Sequence[PartyRecord],
+    by_hand: Container[str],
 ) -> bool:
     """Whether somebody handed in is somebody on file: the very name, and nothing against it.
 
     Namesakes are common. The end of the identity number decides where both sides know it, else
-    the phone where both know one.
+    the phone where both know one; what staff entered says nothing of whom the case system means.
     """
     return any(
-        _is_same_person(bureau.seals, party, one)
+        _is_same_person(bureau.seals, party, one, by_hand)
         for one in incoming
-        if one.name
         for party in known
-        if party["name_found"] in bureau.seals.fingerprints(one.name)
+        if _bears(bureau.seals, party, one.name)
     )
 
 
-def _is_same_person(seals: Seals, kept: Record, told: PartyRecord) -> bool:
-    if kept["id_last4_sealed"] and told.id_last4:
-        return seals.open(kept["id_last4_sealed"]) == told.id_last4
-    if kept["phone_found"] and told.phone:
-        return kept["phone_found"] in seals.fingerprints(told.phone)
+def _is_same_person(seals: Seals, kept: Record, told: PartyRecord, by_hand: Container[str]) -> bool:
+    for name in ("id_last4", "phone"):
+        if kept[f"{name}_sealed"] and getattr(told, name) and _key(kept, name) not in by_hand:
+            return _is_on_file(seals, kept, name, getattr(told, name))
     return True
+
+
+def _bears(seals: Seals, kept: Record, name: str) -> bool:
+    """Whether that is a person's name, or was before staff corrected it."""
+    return _is(seals, kept["name_found"], name) or (
+        bool(name) and seals.open(kept["told_sealed"]) == name
+    )
 
 
 def warn_forgotten(number: str, known: Sequence[Record]) -> Refused | None:
@@ -78,8 +89,11 @@ def put_parties(
     changes: list[dict[str, str]] = []
     for party in incoming:
         in_role = [one for one in free if one["role"] == party.role]
-        alone = len(in_role) == 1 and sum(one.role == party.role for one in incoming) == 1
-        same = in_role[0] if alone else _same_person(bureau.seals, in_role, party)
+        same = _same_person(bureau.seals, in_role, party)
+        # Whom staff added is somebody beside the one person whom the case system tells of.
+        others = [one for one in in_role if _key(one) not in hand.fields] or in_role
+        if len(others) == 1 == sum(one.role == party.role for one in incoming):
+            same = same or others[0]
         if same is not None:
             free.remove(same)
             changes += _update(bureau, change, same, party, hand)
@@ -94,9 +108,7 @@ def _same_person(seals: Seals, in_role: Sequence[Record], party: PartyRecord) ->
     not known, who has the phone."""
 
     def likeness(one: Record) -> list[bool]:
-        return [
-            _is(seals, one[f"{what}_found"], getattr(party, what)) for what in ("name", "phone")
-        ]
+        return [_bears(seals, one, party.name), _is(seals, one["phone_found"], party.phone)]
 
     best = max(in_role, key=likeness, default=None)
     if best is None:
@@ -112,10 +124,11 @@ def _is(seals: Seals, found: str, told: str) -> bool:
 
 def _add(bureau: Bureau, change: Change, case_id: int, party: PartyRecord, hand: Hand) -> None:
     seals = bureau.seals
-    change.db.run(
+    added = change.db.row(
         """INSERT INTO party (case_id, role, name_sealed, name_found, phone_sealed, phone_found,
             id_last4_sealed)
-        VALUES (:case_id, :role, :name, :name_found, :phone, :phone_found, :id_last4)""",
+        VALUES (:case_id, :role, :name, :name_found, :phone, :phone_found, :id_last4)
+        RETURNING id""",
         case_id=case_id,
         role=party.role,
         name=seals.seal(party.name),
@@ -124,8 +137,9 @@ def _add(bureau: Bureau, change: Change, case_id: int, party: PartyRecord, hand:
         phone_found=seals.fingerprint(party.phone),
         id_last4=seals.seal(party.id_last4),
     )
-    if hand.writes:
-        hand.fields |= {f"parties.{party.role}.{name}" for name in _MASKS if getattr(party, name)}
+    if hand.writes and added:
+        told = (name for name in _MASKS if getattr(party, name))
+        hand.fields |= {_key(added), *(_key(added, name) for name in told)}
 
 
 def _update(
@@ -139,10 +153,15 @@ def _update(
         if not told or _is_on_file(seals, known, name, told):
             continue
         said, was = mask(told), mask(seals.open(known[f"{name}_sealed"]))
-        if not hand.stands(f"parties.{party.role}.{name}", was, said):
-            _write(bureau, change, known["id"], name, told)
+        if not hand.stands(f"parties.{party.role}.{name}", was, said, _key(known, name)):
+            _write(bureau, change, known["id"], name, told, hand)
             changes.append({name: said, "was": was})
     return changes
+
+
+def _key(party: Record, *field: str) -> str:
+    """What a person, or what is told of him, is called among what was entered by hand."""
+    return ".".join(("parties", str(party["id"]), *field))
 
 
 def _is_on_file(seals: Seals, known: Record, name: str, told: str) -> bool:
@@ -151,10 +170,11 @@ def _is_on_file(seals: Seals, known: Record, name: str, told: str) -> bool:
     return _is(seals, known[f"{name}_found"], told)
 
 
-def _write(bureau: Bureau, change: Change, party_id: int, name: str, told: str) -> None:
+def _write(bureau: Bureau, change: Change, party_id: int, name: str, told: str, hand: Hand) -> None:
     change.db.run(
         _WRITES[name],
         id=party_id,
         sealed=bureau.seals.seal(told),
         found=bureau.seals.fingerprint(told),
+        by_hand=int(hand.writes),
     )

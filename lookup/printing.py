@@ -16,13 +16,15 @@ from lookup.progress import Step, progress_of
 from lookup.records import number_key
 from lookup.trail import Actor, change
 from lookup.units import SUBTREE, require_unit
-from receipts.apart import render_pdf_apart
+from receipts.apart import render_apart
 from receipts.batch import SheetError, render
 from receipts.manual import format_code
 from receipts.sheet import Format, Paper, Receipt
 
 # Papers a transaction, so that a batch of thousands never holds the database for long.
 _CHUNK = 100
+# Dots an inch of an image: those of a roll printer's head, else what an office printer needs.
+_DOTS: dict[Paper, int] = {"roll80": 203}
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def receipt_of(bureau: Bureau, issue: Record, now: datetime) -> Receipt:
     """What the paper of an issue says; that of a withheld case only where to ask in person."""
     kind = bureau.kinds[issue["kind"]]
     progress = progress_of(bureau, issue, beijing_day(now))
+    badge = f"（{issue['badge']}）" if issue["badge"] else ""
     return Receipt(
         title=kind.paper.title,
         bureau=bureau.config.bureau_name,
@@ -151,7 +154,7 @@ def receipt_of(bureau: Bureau, issue: Record, now: datetime) -> Receipt:
         unit_name=issue["unit_name"],
         unit_address=issue["address"],
         unit_phone=issue["phone"],
-        officer="" if issue["withheld"] else f"{issue['officer']}（{issue['badge']}）",
+        officer="" if issue["withheld"] else issue["officer"] + badge,
         happened=[_told(step) for step in progress.steps],
         next_step=progress.next_line,
         materials=[(one.name, one.received is not None) for one in progress.materials],
@@ -172,9 +175,11 @@ def _told(step: Step) -> tuple[str, str, str]:
     return step.name.zh, step.name.en, f"{outcome}{step.when.zh}"
 
 
-def receipt_pdf(bureau: Bureau, issue: Record, now: datetime) -> bytes:
-    """The paper of an issue as a PDF to keep."""
-    return render_pdf_apart(receipt_of(bureau, issue, now), "a5")
+def draw_receipt(
+    bureau: Bureau, issue: Record, now: datetime, paper: Paper = "a5", form: Format = "pdf"
+) -> bytes:
+    """The paper of an issue as a file of its own; an image has the dots that a printer prints."""
+    return render_apart(receipt_of(bureau, issue, now), paper, form, _DOTS.get(paper, 300))
 
 
 def _issues(

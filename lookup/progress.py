@@ -1,6 +1,6 @@
 """How a case is going, as one party may see it: what the status page and the paper say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -50,13 +50,13 @@ _WITH_OUTCOME = Text("，结果是“{outcome}”", ", with the outcome “{outc
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A milestone that was reached; ``shown`` is the day on which it became visible here."""
+    """A milestone that was reached; ``shown`` is the day on which it became visible to parties."""
 
     step: str
     name: Text
     outcome: Text | None
     when: Text
-    shown: Text
+    shown: Text | None
     term: Term | None
     rating: Rating | None
 
@@ -65,6 +65,7 @@ class Step:
 class Awaited:
     """A milestone still to come; without a term where no clock runs."""
 
+    step: str
     what: Text
     term: Term | None
 
@@ -101,7 +102,7 @@ def progress_of(bureau: Bureau, issue: Record, today: date) -> Progress:
     if issue["withheld"]:
         said = sentence([_IN_PERSON])
         return Progress("withheld", _STATES["withheld"], said, said)
-    course = _Course(bureau, issue, today)
+    course = _Course(bureau, issue, today, _shown_milestones(bureau.db, issue["case_id"]))
     return Progress(
         state=course.state,
         state_said=course.state_said,
@@ -120,15 +121,33 @@ def progress_of(bureau: Bureau, issue: Record, today: date) -> Progress:
     )
 
 
+def progress_for_staff(
+    bureau: Bureau, case: Record, milestones: Iterable[Record], today: date
+) -> Progress:
+    """The course of a case out of all its milestones, also those that nobody is shown yet."""
+    nobody = {"case_id": case["id"], "party_id": 0, "role": ""}
+    course = _Course(bureau, case | nobody, today, milestones)
+    return Progress(
+        state=course.state,
+        state_said=course.state_said,
+        headline=course.headline(),
+        next_line=course.next_line(),
+        steps=tuple(course.steps()),
+        awaited=course.awaited,
+    )
+
+
 class _Course:
     """A case's course, read once and told in parts."""
 
-    def __init__(self, bureau: Bureau, issue: Record, today: date) -> None:
+    def __init__(
+        self, bureau: Bureau, issue: Record, today: date, milestones: Iterable[Record]
+    ) -> None:
         self.bureau = bureau
         self.issue = issue
         self.today = today
         self.kind = bureau.kinds.get(issue["kind"])
-        self.milestones = sorted(_milestones(bureau.db, issue["case_id"]), key=self._order)
+        self.milestones = sorted(milestones, key=self._order)
         self.reached = {row["step"]: row["outcome"] or None for row in self.milestones}
         self.clocks = _clocks(bureau.db, issue["case_id"])
         self.ratings = ratings_of(bureau.db, issue["party_id"])
@@ -183,7 +202,7 @@ class _Course:
                 name=self._name(row["step"]),
                 outcome=outcome.name if outcome else Text(code, code) if code else None,
                 when=said_moment(Moment.read(row["happened_day"], row["happened_at"])),
-                shown=self._short(row["visible_day"]),
+                shown=self._short(row["visible_day"]) if row["visible_day"] else None,
                 term=self._term(clock) if clock else None,
                 rating=read_rating(rating) if rating else None,
             )
@@ -247,7 +266,7 @@ class _Course:
 
     def _awaited(self, rule: Milestone) -> Awaited:
         clock = self.clocks.get(rule.step)
-        return Awaited(rule.expected or rule.name, self._term(clock) if clock else None)
+        return Awaited(rule.step, rule.expected or rule.name, self._term(clock) if clock else None)
 
     def _term(self, clock: Record) -> Term:
         rule = self._rule(clock["step"])
@@ -278,7 +297,7 @@ class _Course:
         return row["happened_day"], known.order_of(row["step"]) if known else _LAST
 
 
-def _milestones(db: Database, case_id: int) -> list[Record]:
+def _shown_milestones(db: Database, case_id: int) -> list[Record]:
     return db.rows(
         """SELECT step, outcome, happened_day, happened_at, visible_day FROM milestone
         WHERE case_id = :case_id AND visible_day IS NOT NULL""",

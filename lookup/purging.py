@@ -19,13 +19,14 @@ WHERE EXISTS (SELECT 1 FROM party WHERE case_id = cases.id AND forgotten_at IS N
 # what is counted.
 _FORGET = (
     """UPDATE party SET name_sealed = '', name_found = '', phone_sealed = '', phone_found = '',
-        id_last4_sealed = '', forgotten_at = :now
+        told_sealed = '', id_last4_sealed = '', forgotten_at = :now
     WHERE case_id = :id AND forgotten_at IS NULL""",
     """UPDATE issue SET revoked_at = :now, revoked_by = :by, revoked_for = :reason
     WHERE case_id = :id AND revoked_at IS NULL""",
     "UPDATE issue SET code_sealed = '' WHERE case_id = :id",
     """UPDATE comment SET body = '', answer = ''
     WHERE party_id IN (SELECT id FROM party WHERE case_id = :id)""",
+    "UPDATE extension SET reason = '' WHERE case_id = :id",
     """UPDATE cases SET name = :name, remark = '', changed_at = :now, version = version + 1
     WHERE id = :id""",
 )

@@ -41,3 +41,9 @@ def is_within(db: Database, unit: str, code: str) -> bool:
     """Whether a unit is another one or stands below it."""
     found = db.row(f"{SUBTREE} SELECT code FROM subtree WHERE code = :code", unit=unit, code=code)
     return found is not None
+
+
+def is_whole(db: Database, unit: str) -> bool:
+    """Whether all units there are stand in a unit's tree."""
+    beyond = f"{SUBTREE} SELECT code FROM unit WHERE code NOT IN (SELECT code FROM subtree) LIMIT 1"
+    return db.row(beyond, unit=unit) is None

@@ -101,11 +101,9 @@ def refresh(bureau: Bureau) -> int:
     Raises ConfigError where cases are kept of a kind that is no longer configured.
     """
     db = bureau.db
-    rules = _rules_in_force(bureau)
-    kept = db.row("SELECT rules FROM reckoning WHERE id = 1")
-    if kept and kept["rules"] == rules:
+    if is_current(bureau):
         return 0
-    _refuse_orphans(bureau)
+    refuse_orphans(bureau)
     done, last = 0, 0
     while page := db.rows(
         "SELECT id, kind FROM cases WHERE id > :last ORDER BY id LIMIT :page", last=last, page=_PAGE
@@ -117,9 +115,15 @@ def refresh(bureau: Bureau) -> int:
     db.run(
         """INSERT INTO reckoning (id, rules) VALUES (1, :rules)
         ON CONFLICT (id) DO UPDATE SET rules = excluded.rules""",
-        rules=rules,
+        rules=_rules_in_force(bureau),
     )
     return done
+
+
+def is_current(bureau: Bureau) -> bool:
+    """Whether the stored days were reckoned with the present kinds and calendar."""
+    kept = bureau.db.row("SELECT rules FROM reckoning WHERE id = 1")
+    return kept is not None and bool(kept["rules"] == _rules_in_force(bureau))
 
 
 def _rules_in_force(bureau: Bureau) -> str:
@@ -154,7 +158,8 @@ def reckon_case(bureau: Bureau, case_id: int, kind: Kind) -> None:
     )
 
 
-def _refuse_orphans(bureau: Bureau) -> None:
+def refuse_orphans(bureau: Bureau) -> None:
+    """Raise ConfigError where cases are kept of a kind that is no longer configured."""
     used = bureau.db.rows("SELECT kind, COUNT(*) AS cases FROM cases GROUP BY kind")
     for row in used:
         if row["kind"] not in bureau.kinds:

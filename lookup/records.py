@@ -90,22 +90,27 @@ class CaseRefused(ExceptionGroup[Refused]):
 class Hand:
     """What of a case staff entered by hand: it stands against the case system's word.
 
-    ``fields`` are named as in the API's body; ``writes`` is whether this hand-in is by hand too.
-    ``warnings`` are the values of the case system that were left out for it.
+    ``fields`` are named as in the API's body, but those of a person by his id; ``writes`` is
+    whether this hand-in is by hand too.
+    ``warnings`` are the values of the case system that were left out for it, ``why`` the reason
+    that staff gave for what they change.
     """
 
     writes: bool
     fields: set[str] = field(default_factory=set)
     warnings: list[Refused] = field(default_factory=list)
+    why: str = ""
 
-    def stands(self, name: str, was: str | Text, told: str | Text) -> bool:
-        """Whether the value on file stays where another one is told."""
+    def stands(self, name: str, was: str | Text, told: str | Text, key: str = "") -> bool:
+        """Whether the value on file stays where another one is told; ``key`` where several things
+        have a field of that name."""
+        key = key or name
         if self.writes:
-            self.fields.add(name)
+            self.fields.add(key)
             return False
-        if name in self.fields:
+        if key in self.fields:
             self.warn(name, was, told)
-        return name in self.fields
+        return key in self.fields
 
     def warn(self, name: str, was: str | Text, told: str | Text) -> None:
         """Say that a value was left out."""

@@ -13,13 +13,14 @@ from lookup.bureau import Bureau
 from lookup.cases import AsOf, Files, Put, put_case
 from lookup.cells import column_key
 from lookup.columns import Columns, body_of, load_columns
-from lookup.errors import FileError, Refused
-from lookup.language import Text
+from lookup.errors import Conflict, FileError, Refused
+from lookup.language import Text, plain
 from lookup.records import CaseRecord, CaseRefused, number_key, prose
 from lookup.rejects import REJECT_COLUMNS, RejectsWriter
 from lookup.tables import Row, Table, open_table
 from lookup.trail import Actor, Change, change
 from lookup.units import UnitRecord, put_units, unit_codes
+from lookup.within import FilesWithin, out_of_reach
 
 # Rows a transaction: large enough to be fast, small enough that a phone's rating waiting for
 # SQLite's one writer is not kept long.
@@ -56,16 +57,18 @@ class Summary:
         return asdict(self)
 
 
-def import_units(bureau: Bureau, path: Path, actor: Actor) -> dict[str, int]:
+def import_units(
+    bureau: Bureau, path: Path, actor: Actor, within: str | None = None
+) -> dict[str, int]:
     """Load the tree of units; all or, where one is wrong, none.
 
-    Raises FileError naming file or row.
+    ``within`` is the unit whose tree may be altered. Raises FileError naming file or row.
     """
     columns = Columns(_UNIT_COLUMNS, list(_UNIT_COLUMNS))
     with open_table(path, columns.required()) as table, change(bureau.db, actor) as ongoing:
         found = columns.found(table.columns)
         units = (_unit(row, found) for row in table)
-        return put_units(ongoing, units)
+        return put_units(ongoing, units, within)
 
 
 def import_cases(
@@ -77,12 +80,15 @@ def import_cases(
     *,
     dry_run: bool = False,
     progress: Callable[[Table], None] = lambda _: None,
+    reach: frozenset[str] | None = None,
+    most: int | None = None,
 ) -> Summary:
     """Take in a register. Rows that break a rule go to ``rejects`` with their reason.
 
     Each chunk of rows is one transaction, so that an import that is broken off can simply be
-    run again. A rehearsal (``dry_run``) keeps nothing but the rejects file.
-    Raises FileError where the file as a whole cannot be read.
+    run again. A rehearsal (``dry_run``) keeps nothing but the rejects file. Rows for units beyond
+    ``reach``, or of their cases, are rejected.
+    Raises FileError where the file as a whole cannot be read or has more rows than ``most``.
     """
     steps = {milestone.step for kind in bureau.kinds.values() for milestone in kind.milestones}
     columns = load_columns(bureau.config.register_file, steps)
@@ -91,12 +97,13 @@ def import_cases(
         RejectsWriter(rejects, table.headers) as writer,
         bureau.db.rehearsal() if dry_run else nullcontext(),
     ):
-        taker = _Taker(bureau, columns.found(table.columns), as_of, writer)
+        taker = _Taker(bureau, columns.found(table.columns), as_of, writer, reach)
         taker.summary.dry_run = dry_run
         read = {*taker.found.values(), *map(column_key, REJECT_COLUMNS)}
         taker.summary.unread_columns = [c for c in table.columns if c not in read]
         for chunk in _chunks(table):
             taker.take(chunk, actor)
+            _refuse_longer(path, taker.summary.rows, most)
             progress(table)
         summary = taker.summary
         summary.rejects_file = str(rejects) if summary.rejected else None
@@ -110,13 +117,19 @@ class _Taker:
     """Takes in one register's rows, chunk by chunk."""
 
     def __init__(
-        self, bureau: Bureau, found: dict[str, str], as_of: AsOf, rejects: RejectsWriter
+        self,
+        bureau: Bureau,
+        found: dict[str, str],
+        as_of: AsOf,
+        rejects: RejectsWriter,
+        reach: frozenset[str] | None,
     ) -> None:
         self.summary = Summary()
         self.found = found
         self._bureau = bureau
         self._as_of = as_of
         self._rejects = rejects
+        self._reach = reach
         self._bounds = Bounds(bureau.kinds, unit_codes(bureau.db), Moment.of(as_of.instant))
 
     def take(self, rows: list[Row], actor: Actor) -> None:
@@ -126,7 +139,8 @@ class _Taker:
             n: one for n, one in told.items() if isinstance(one, CaseRefused)
         }
         with change(self._bureau.db, actor) as ongoing:
-            files = Files(self._bureau.db, [one.number for one in records.values()])
+            numbers = [one.number for one in records.values()]
+            files = FilesWithin(self._bureau.db, numbers, self._reach)
             # In one order for all, so that two registers at once never wait for each other.
             for n in sorted(records, key=lambda n: number_key(records[n].number)):
                 outcomes[n] = self._put(ongoing, files, records[n])
@@ -135,6 +149,9 @@ class _Taker:
 
     def _read(self, row: Row) -> CaseRecord | CaseRefused:
         body, refusals = body_of(row.cells, self.found)
+        unit = plain(body.get("unit") or "")
+        if self._reach is not None and unit in self._bounds.units - self._reach:
+            refusals = [*refusals, out_of_reach("unit", unit)]
         if row.excess:
             zh = "单元格比表头多，可能是内容里的分隔符没有加引号。"
             en = "More cells than columns: perhaps a delimiter inside a cell that is not quoted."
@@ -149,6 +166,8 @@ class _Taker:
             return put_case(self._bureau, ongoing, told, self._as_of, files)
         except CaseRefused as refused:
             return refused
+        except Conflict as beyond:
+            return CaseRefused("a row", [Refused("number", told.number, *beyond.text)])
 
     def _count(self, row: Row, outcome: Put | CaseRefused) -> None:
         self.summary.rows += 1
@@ -200,6 +219,15 @@ class _Taker:
                 return self.found[nearest]
             group = group.rpartition(".")[0]
         return path
+
+
+def _refuse_longer(path: Path, rows: int, most: int | None) -> None:
+    if most is not None and rows > most:
+        raise FileError(
+            f"文件“{path.name}”超过 {most} 行，请用命令 flask import-cases 导入。",
+            f"The file “{path.name}” has more than {most} rows; import it with the command flask "
+            "import-cases.",
+        )
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

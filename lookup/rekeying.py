@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
@@ -11,15 +11,16 @@ from lookup.errors import StorageError
 from lookup.sealing import Seals
 from lookup.trail import Actor, change
 
-# Every sealed column, with the fingerprint it is found by.
-SEALED: Mapping[str, Mapping[str, str | None]] = {
+# Every sealed column, with the fingerprint by which it is found.
+SEALED: Mapping[str, Mapping[str, str]] = {
     "party": {
         "name_sealed": "name_found",
         "phone_sealed": "phone_found",
-        "id_last4_sealed": None,
+        "id_last4_sealed": "",
+        "told_sealed": "",
     },
-    "issue": {"code_sealed": None},
-    "upload": {"sealed": None},
+    "issue": {"code_sealed": ""},
+    "upload": {"sealed": ""},
 }
 # Rows a transaction; an upload is a whole register.
 _PAGE = 50
@@ -27,9 +28,9 @@ _PAGE = 50
 
 @dataclass(frozen=True)
 class Rotation:
-    """Rows re-sealed, rows under the newest key before, and rows still under another.
+    """Rows re-sealed, rows under the newest key before, and rows ``left`` under another one.
 
-    These ``left`` were being changed by somebody else, or their key is in SECRET_KEYS no more.
+    These were being changed by somebody else, or their key is in SECRET_KEYS no more.
     """
 
     resealed: int
@@ -38,10 +39,9 @@ class Rotation:
 
 
 def count_rows(db: Database) -> int:
-    """The rows a rotation looks at in one pass."""
-    counts = " + ".join(f"(SELECT COUNT(*) FROM {table})" for table in SEALED)
-    row = db.row(f"SELECT {counts} AS rows_in_all")
-    return int(row["rows_in_all"]) if row else 0
+    """The rows that one pass of a rotation looks at."""
+    counts = " UNION ALL ".join(f"SELECT COUNT(*) AS n FROM {table}" for table in SEALED)
+    return sum(row["n"] for row in db.rows(counts))
 
 
 def rotate(
@@ -49,22 +49,19 @@ def rotate(
 ) -> Rotation:
     """Seal and fingerprint all personal data under the newest key; can be broken off and run again.
 
-    Passes over all rows until one finds nothing to do: what it says was so of every row in it.
-    ``progress`` is told how many rows were looked at since. Raises StorageError where the database
-    cannot be used.
+    Goes over all rows until one pass finds nothing to do. ``progress`` is told how many rows were
+    looked at since. Raises StorageError where the database cannot be used.
     """
     newest = Seals(bureau.config.keys("sealing")[-1:], bureau.config.keys("finding")[-1:])
-    resealed = 0
-    while True:
-        tally: Counter[str] = Counter()
+    resealed, found = 0, Counter(resealed=1)
+    while found["resealed"]:
+        found = Counter()
         for table in SEALED:
             for page in _pages(bureau.db, table):
-                tally.update(_reseal(bureau, newest, table, page))
+                found += _reseal(bureau, newest, table, page)
                 progress(len(page))
-        resealed += tally["resealed"]
-        if not tally["resealed"]:
-            break
-    done = Rotation(resealed, tally["current"] - resealed, tally["left"])
+        resealed += found["resealed"]
+    done = Rotation(resealed, found["current"] - resealed, found["left"])
     if resealed:
         with change(bureau.db, actor) as ongoing:
             ongoing.record("keys.rotated", **vars(done))
@@ -83,44 +80,35 @@ def _pages(db: Database, table: str) -> Iterator[list[Record]]:
         last = page[-1]["id"]
 
 
-def _reseal(
-    bureau: Bureau, newest: Seals, table: str, page: list[Record]
-) -> Iterator[Literal["current", "resealed", "left"]]:
-    """What became of each row. The sealing is done before the transaction, which is then short."""
-    stale: list[tuple[Record, Record]] = []
-    for row in page:
-        try:
-            renewed = _renewed(bureau.seals, newest, row, SEALED[table])
-        except StorageError:
-            yield "left"
-            continue
-        if renewed:
-            stale.append((row, renewed))
-        else:
-            yield "current"
-    if stale:
-        with bureau.db.transaction():
-            wrote = [_write(bureau.db, table, *one) for one in stale]
-        yield from ("resealed" if one else "left" for one in wrote)
+def _reseal(bureau: Bureau, newest: Seals, table: str, page: list[Record]) -> Counter[str]:
+    """What became of the rows. They are sealed before the transaction, which is then short."""
+    renewed = [_renewed(bureau.seals, newest, row, SEALED[table]) for row in page]
+    stale = [pair for pair in zip(page, renewed, strict=True) if pair[1]]
+    with bureau.db.transaction() if stale else nullcontext():
+        resealed = sum(_write(bureau.db, table, row, new or {}) for row, new in stale)
+    current = renewed.count({})
+    return Counter(resealed=resealed, current=current, left=len(page) - resealed - current)
 
 
-def _renewed(seals: Seals, newest: Seals, row: Record, columns: Mapping[str, str | None]) -> Record:
-    """The columns of a row that are not under the newest key, as they are to be."""
+def _renewed(seals: Seals, newest: Seals, row: Record, columns: Mapping[str, str]) -> Record | None:
+    """The columns of a row that are not under the newest key, as they are to be; None where no
+    key opens them."""
     renewed = {}
     for sealed, found in columns.items():
-        if not _opens(newest, row[sealed]):
-            text = seals.open(row[sealed])
+        if _opened(newest, row[sealed]) is None:
+            text = _opened(seals, row[sealed])
+            if text is None:
+                return None
             renewed[sealed] = newest.seal(text)
             renewed |= {found: newest.fingerprint(text)} if found else {}
     return renewed
 
 
-def _opens(seals: Seals, sealed: str) -> bool:
+def _opened(seals: Seals, sealed: str) -> str | None:
     try:
-        seals.open(sealed)
+        return seals.open(sealed)
     except StorageError:
-        return False
-    return True
+        return None
 
 
 def _write(db: Database, table: str, was: Record, renewed: Record) -> bool:

@@ -9,6 +9,7 @@ from lookup.bureau import Bureau
 from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused
 from lookup.language import plain
+from lookup.reach import is_within
 from lookup.records import BY_HAND
 from lookup.roles import POWERS, STAFF_ROLES, Power
 from lookup.throttle import Limit, count_try, forgive_try
@@ -47,8 +48,13 @@ class Staff:
 
     @property
     def actor(self) -> Actor:
-        """As the record names this person: the login tells namesakes apart."""
-        return Actor(f"{self.name} {self.login}", BY_HAND)
+        """This person as the record names it."""
+        return Actor(actor_name(self.name, self.login), BY_HAND)
+
+
+def actor_name(name: str, login: str) -> str:
+    """How the record names a member of staff: the login, its last word, tells namesakes apart."""
+    return f"{name} {login}"
 
 
 def read_staff(row: Record) -> Staff:
@@ -58,14 +64,21 @@ def read_staff(row: Record) -> Staff:
 
 
 def add_staff(
-    change: Change, login: str, name: str, role: str, unit: str, badge: str = ""
+    change: Change,
+    login: str,
+    name: str,
+    role: str,
+    unit: str,
+    badge: str = "",
+    within: str | None = None,
 ) -> tuple[int, str]:
     """A new account; its id and its first password, which is told once.
 
-    Raises Refused for a field that will not do, NotFound for an unknown unit.
+    ``within`` is the unit in whose tree its own must be. Raises Refused for a field that will not
+    do, NotFound for an unknown unit.
     """
     login, name, badge = _checked(login.strip().lower(), plain(name), role, plain(badge))
-    require_unit(change.db, unit)
+    _require_unit(change.db, unit, within)
     password = passwords.first_password()
     made = change.db.row(
         """INSERT INTO staff (login, name, badge, role, unit, password, must_change, created_at)
@@ -91,15 +104,26 @@ def add_staff(
 
 
 def change_staff(
-    change: Change, one: Record, name: str, role: str, unit: str, badge: str = ""
+    change: Change,
+    one: Record,
+    name: str,
+    role: str,
+    unit: str,
+    badge: str = "",
+    within: str | None = None,
 ) -> None:
-    """Give an account another name, role or unit; where rights change, its sessions end."""
+    """Give an account another name, role or unit; where rights change, its sessions end.
+
+    Raises as `add_staff` does, and Refused for somebody's own role or unit.
+    """
     _, name, badge = _checked(one["login"], plain(name), role, plain(badge))
-    require_unit(change.db, unit)
+    _require_unit(change.db, unit, within)
     now = {"name": name, "role": role, "unit": unit, "badge": badge}
     moved: Record = {key: [one[key], value] for key, value in now.items() if one[key] != value}
     if not moved:
         return
+    if {"role", "unit"} & moved.keys():
+        _refuse_own(change, one)
     change.db.run(
         """UPDATE staff SET name = :name, role = :role, unit = :unit, badge = :badge
         WHERE id = :id""",
@@ -112,7 +136,10 @@ def change_staff(
 
 
 def set_enabled(change: Change, one: Record, enabled: bool) -> None:
-    """Let an account in again, or shut it out at once."""
+    """Let an account in again, or shut it out at once; raises Refused for the own one."""
+    if enabled != bool(one["disabled_at"]):
+        return
+    _refuse_own(change, one)
     change.db.run(
         "UPDATE staff SET disabled_at = :at WHERE id = :id",
         at=None if enabled else change.at,
@@ -123,7 +150,8 @@ def set_enabled(change: Change, one: Record, enabled: bool) -> None:
 
 
 def reset_password(change: Change, one: Record) -> str:
-    """A new first password for an account whose old one is lost."""
+    """A new first password for an account whose old one is lost; raises Refused for the own."""
+    _refuse_own(change, one)
     password = passwords.first_password()
     _set_password(change, one["id"], password, must_change=True)
     change.record("staff.password_reset", login=one["login"])
@@ -172,25 +200,70 @@ def unlock(bureau: Bureau, change: Change, one: Record) -> None:
     change.record("staff.unlocked", login=one["login"])
 
 
+def end_sessions(change: Change, one: Record) -> None:
+    """End all log-ins of an account."""
+    sessions.end_all(change, one["id"])
+    change.record("staff.sessions_ended", login=one["login"])
+
+
 def staff_below(db: Database, unit: str) -> list[Record]:
-    """All accounts of a unit and those below it, with the names of their units."""
+    """All accounts of a unit and those below it, with the names of their units and when they were
+    last used, as far back as sessions are kept."""
     return db.rows(
-        f"""{SUBTREE} {_STAFF} WHERE staff.unit IN (SELECT code FROM subtree)
+        f"""{SUBTREE} SELECT staff.*, unit.name AS unit_name,
+            (SELECT MAX(seen_at) FROM session WHERE staff_id = staff.id) AS used_at
+        FROM staff JOIN unit ON unit.code = staff.unit
+        WHERE staff.unit IN (SELECT code FROM subtree)
         ORDER BY staff.unit, staff.role, staff.login""",
         unit=unit,
     )
 
 
-def require_staff(db: Database, unit: str, staff_id: int) -> Record:
+def require_staff(db: Database, unit: str, login: str) -> Record:
     """An account of a unit or those below it; raises NotFound, also for one out of reach."""
-    row = db.row(
-        f"{SUBTREE} {_STAFF} WHERE staff.id = :id AND staff.unit IN (SELECT code FROM subtree)",
+    row = _LOGIN.fullmatch(login) and db.row(
+        f"""{SUBTREE} {_STAFF}
+        WHERE staff.login = :login AND staff.unit IN (SELECT code FROM subtree)""",
         unit=unit,
-        id=staff_id,
+        login=login,
     )
-    if row is None:
+    if not row:
         raise NotFound("没有这个账号。", "There is no such account.")
     return row
+
+
+def take_staff(change: Change, who: Staff, login: str) -> Record:
+    """An account within the reach of ``who``, to be changed in this transaction.
+
+    Administrators take turns: of two who shut each other out, the second is one no more and gets
+    NotFound, as for an account that is out of reach.
+    """
+    admins = change.db.rows(
+        f"""SELECT id FROM staff WHERE role = :role AND disabled_at IS NULL
+        ORDER BY id{change.db.for_update}""",
+        role=who.role,
+    )
+    reach = who.unit if who.id in {one["id"] for one in admins} else ""
+    return require_staff(change.db, reach, login)
+
+
+def _require_unit(db: Database, unit: str, within: str | None) -> None:
+    if within is None:
+        require_unit(db, unit)
+    elif not is_within(db, within, unit):
+        zh = f"没有代码为“{unit}”的单位，或者它不归您管理。"
+        en = f"There is no unit “{unit}”, or it is not yours to administer."
+        raise Refused("unit", unit, zh, en)
+
+
+def _refuse_own(change: Change, one: Record) -> None:
+    if change.actor == Actor(actor_name(one["name"], one["login"]), BY_HAND):
+        raise Refused(
+            "login",
+            one["login"],
+            "自己的角色、单位、停用和重置，须由另一位管理员操作。",
+            "Your own role, unit, closing and reset are for another administrator to do.",
+        )
 
 
 def _set_password(change: Change, staff_id: int, password: str, *, must_change: bool) -> None:

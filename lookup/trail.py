@@ -7,6 +7,7 @@ the head row keeps the roots of the full subtrees ("peaks"), from which the root
 import hashlib
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,14 +94,14 @@ def verify(db: Database, kept: Head | None = None) -> list[Text]:
     faults += [_fault(entry, "不属于本记录", "does not belong to the log") for entry in _strays(db)]
     peaks: list[bytes] = []
     expected, sound = 0, True
-    for entry in _entries(db, stored.size if stored else _NO_END):
+    for entry, purges in _entries(db, stored.size if stored else _NO_END):
         position = entry["position"]
         if position != expected:
             faults.append(_missing(expected, position - 1))
             sound = False
         peaks = _grown(peaks, position, _bytes(entry["leaf"]))
         root = _root(peaks).hex()
-        fault = None if _is_intact(entry) else _unless_purged(db, entry)
+        fault = None if is_intact(entry) else _unless_purged(entry, purges)
         if fault:
             faults.append(fault)
         elif sound and root != entry["root"]:
@@ -140,28 +141,22 @@ def _ranges(positions: list[int]) -> list[list[int]]:
     return ranges
 
 
-def _unless_purged(db: Database, entry: Record) -> Text | None:
+def _unless_purged(entry: Record, purges: list[Record]) -> Text | None:
     """The fault of an entry that does not fit its leaf; None where a later purge names it."""
     if (entry["nonce"], entry["detail"]) != ("", "{}"):
         return _fault(entry, "被改动", "was altered")
-    purges = db.rows(
-        """SELECT * FROM trail_entry
-        WHERE case_number = :case_number AND action = :purged AND position > :position""",
-        case_number=entry["case_number"],
-        purged=_PURGED,
-        position=entry["position"],
-    )
-    if any(_is_intact(one) and _names(one["detail"], entry["position"]) for one in purges):
+    if any(_is_proof(purge, entry["position"]) for purge in purges):
         return None
     return _fault(entry, "被清空，而没有清除记录提到它", "was blanked though no purge names it")
 
 
-def _names(detail: str, position: int) -> bool:
+def _is_proof(purge: Record, position: int) -> bool:
     try:
-        ranges = json.loads(detail)["positions"]
-        return any(first <= position <= last for first, last in ranges)
+        ranges = json.loads(purge["detail"])["positions"]
+        named = any(first <= position <= last for first, last in ranges)
+        return named and purge["position"] > position and is_intact(purge)
     except (KeyError, TypeError, ValueError):
-        return False  # somebody made up an entry that fits its leaf
+        return False  # altered, or made up so as to fit its leaf
 
 
 def _against_heads(stored: Head | None, found: Head, kept: Head | None, sound: bool) -> list[Text]:
@@ -209,7 +204,8 @@ def _head_row(db: Database) -> Head | None:
     return Head(row["size"], _root(_peaks(row["peaks"])).hex())
 
 
-def _entries(db: Database, end: int) -> Iterator[Record]:
+def _entries(db: Database, end: int) -> Iterator[tuple[Record, list[Record]]]:
+    """The entries in order, each blanked one with the purges of its case."""
     last = -1
     while page := db.rows(
         """SELECT * FROM trail_entry
@@ -219,8 +215,25 @@ def _entries(db: Database, end: int) -> Iterator[Record]:
         until=end,
         page=_PAGE,
     ):
-        yield from page
+        purges = _purges(db, {one["case_number"] for one in page if one["nonce"] == ""})
+        yield from ((entry, purges[entry["case_number"]]) for entry in page)
         last = page[-1]["position"]
+
+
+def _purges(db: Database, numbers: set[str]) -> dict[str, list[Record]]:
+    """The purges of some cases, by the case's number."""
+    found: dict[str, list[Record]] = defaultdict(list)
+    wanted = {f"number{place}": number for place, number in enumerate(numbers)}
+    # Put so that SQLite goes by the cases, and not through the purges of all others.
+    rows = db.rows(
+        f"""SELECT * FROM trail_entry WHERE action || '' = :purged
+            AND case_number IN ({", ".join(f":{name}" for name in wanted) or "NULL"})""",
+        purged=_PURGED,
+        **wanted,
+    )
+    for row in rows:
+        found[row["case_number"]].append(row)
+    return found
 
 
 def _strays(db: Database) -> list[Record]:
@@ -274,7 +287,8 @@ def _canonical(detail: Record) -> str:
     return json.dumps(detail, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_intact(entry: Record) -> bool:
+def is_intact(entry: Record) -> bool:
+    """Whether an entry is as it was written: neither altered nor blanked by a purge."""
     try:
         return bool(_leaf(entry).hex() == entry["leaf"])
     except TypeError:

@@ -1,10 +1,11 @@
 """The tree of units: station below branch below bureau."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from lookup.database import Database, Record
 from lookup.errors import FileError, NotFound
+from lookup.language import Text
 from lookup.trail import Change
 
 # A unit and all below it, as a table named `subtree`; :unit is the one at the top.
@@ -16,7 +17,7 @@ SUBTREE = """WITH RECURSIVE subtree (code) AS (
 
 @dataclass(frozen=True)
 class UnitRecord:
-    """A unit as handed in; ``row`` is where its file has it."""
+    """A unit as handed in; ``row`` is where its file has it, 0 where it comes from no file."""
 
     row: int
     code: str
@@ -26,18 +27,44 @@ class UnitRecord:
     phone: str
 
 
-def put_units(change: Change, units: Iterable[UnitRecord]) -> dict[str, int]:
+def put_units(
+    change: Change, units: Iterable[UnitRecord], within: str | None = None
+) -> dict[str, int]:
     """Add or update units; how many were new, changed and unchanged.
 
-    Raises FileError, naming the row, where a unit has no code or name, stands twice, has an
-    unknown unit above it, or stands above itself: then nothing is written.
+    ``within`` is the unit whose tree may be altered. Raises FileError, naming the row, where a
+    unit has no code or name, stands twice, has an unknown unit above it, stands above itself, or
+    is to be altered beyond that tree: then nothing is written.
     """
+    # Two moves at once could close a ring that neither of them sees.
+    change.db.rows(change.db.take_turns)
     known = {unit["code"]: unit for unit in change.db.rows("SELECT * FROM unit")}
     incoming = _checked(units, set(known))
+    if within is not None:
+        _refuse_beyond(within, incoming, known)
     counts = {"rows": len(incoming), "new": 0, "changed": 0, "unchanged": 0}
     for unit in _parents_first(incoming, known):
         counts[_put(change, unit, known.get(unit.code))] += 1
     return counts
+
+
+def tree_of(db: Database, unit: str) -> list[Record]:
+    """A unit and those below it, each after the one above it and ``depth`` steps below the top."""
+    rows = db.rows(
+        f"""{SUBTREE} SELECT * FROM unit WHERE code IN (SELECT code FROM subtree)
+        ORDER BY code DESC""",
+        unit=unit,
+    )
+    below: dict[str | None, list[Record]] = {}
+    for row in rows:
+        below.setdefault(row["parent"], []).append(row)
+    waiting = [row | {"depth": 0} for row in rows if row["code"] == unit]
+    tree = []
+    while waiting:
+        row = waiting.pop()
+        tree.append(row)
+        waiting += [one | {"depth": row["depth"] + 1} for one in below.get(row["code"], [])]
+    return tree
 
 
 def unit_codes(db: Database) -> frozenset[str]:
@@ -58,9 +85,13 @@ def require_unit(db: Database, code: str) -> None:
         )
 
 
+def _columns(unit: UnitRecord) -> Record:
+    told = {name: value for name, value in asdict(unit).items() if name != "row"}
+    return told | {"parent": unit.parent or None}
+
+
 def _put(change: Change, unit: UnitRecord, known: Record | None) -> str:
-    values = {name: value for name, value in asdict(unit).items() if name != "row"}
-    values["parent"] = unit.parent or None
+    values = _columns(unit)
     if known == values:
         return "unchanged"
     change.db.run(
@@ -70,8 +101,12 @@ def _put(change: Change, unit: UnitRecord, known: Record | None) -> str:
             address = excluded.address, phone = excluded.phone""",
         **values,
     )
-    change.record("unit.changed" if known else "unit.added", **values)
-    return "changed" if known else "new"
+    if known is None:
+        change.record("unit.added", **values)
+        return "new"
+    was = {name: value for name, value in known.items() if values[name] != value}
+    change.record("unit.changed", **values, was=was)
+    return "changed"
 
 
 def _checked(units: Iterable[UnitRecord], known: set[str]) -> dict[str, UnitRecord]:
@@ -121,8 +156,31 @@ def _refuse_rings(incoming: dict[str, UnitRecord], known: dict[str, Record]) -> 
             upper = above.get(upper)
 
 
+def _refuse_beyond(within: str, incoming: dict[str, UnitRecord], known: dict[str, Record]) -> None:
+    """What is altered must stand in the tree before and after; its top stays where it is."""
+    above = {code: unit["parent"] for code, unit in known.items()}
+    moved = above | {code: unit.parent for code, unit in incoming.items()}
+    for code, unit in incoming.items():
+        if known.get(code) == _columns(unit):
+            continue
+        was = code not in known or within in _line(code, above)
+        stays = code != within or (unit.parent or None) == above[within]
+        if not (was and stays and within in _line(code, moved)):
+            raise _refused(unit, "不归您管理", "is not yours to administer")
+
+
+def _line(code: str | None, above: Mapping[str, str | None]) -> list[str]:
+    """A unit and those above it."""
+    line: list[str] = []
+    while code and code not in line:
+        line.append(code)
+        code = above.get(code)
+    return line
+
+
 def _refused(unit: UnitRecord, zh: str, en: str) -> FileError:
+    where = Text(f"第 {unit.row} 行：", f"Row {unit.row}: ") if unit.row else Text("", "")
     return FileError(
-        f"第 {unit.row} 行：单位“{unit.code}”{zh}，未导入任何单位。",
-        f"Row {unit.row}: the unit “{unit.code}” {en}; no unit was imported.",
+        f"{where.zh}单位“{unit.code}”{zh}，没有写入任何单位。",
+        f"{where.en}the unit “{unit.code}” {en}; no unit was written.",
     )

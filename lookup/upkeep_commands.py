@@ -1,15 +1,20 @@
 """Commands that keep a bureau in service. A name bound here to a command is known to ``flask``."""
 
+import json
+import os
+import sys
 from pathlib import Path
 
 import click
+from flask import current_app
 
-from lookup import purging, rekeying, staff
+from lookup import backups, clients, doctor, purging, rekeying, staff, trail
 from lookup.beijing import utc_now
 from lookup.bureau import Bureau
-from lookup.cli import FILE, actor, command, progress_bar, say, terminal_language
-from lookup.errors import StorageError
+from lookup.cli import FILE, actor, command, progress_bar, say, tell_faults, terminal_language
+from lookup.errors import FileError, StorageError
 from lookup.language import Text
+from lookup.reckoning import refresh
 from lookup.records import prose
 from lookup.roles import STAFF_ROLES
 from lookup.trail import change
@@ -24,7 +29,7 @@ from lookup.units import UnitRecord, put_units
 @click.option("--phone", default="", help="As printed on papers.")
 def add_unit(bureau: Bureau, code: str, name: str, parent: str, address: str, phone: str) -> None:
     """Add the unit CODE, or change the one there is."""
-    unit = UnitRecord(1, *(prose(part) for part in (code, name, parent, address, phone)))
+    unit = UnitRecord(0, *(prose(part) for part in (code, name, parent, address, phone)))
     with change(bureau.db, actor()) as ongoing:
         put_units(ongoing, [unit])
     say(Text(f"单位 {code} 已保存。", f"The unit {code} is saved."))
@@ -48,6 +53,36 @@ def add_staff(bureau: Bureau, login: str, name: str, role: str, unit: str, badge
     )
 
 
+@command("add-client")
+@click.argument("name")
+@click.option("--unit", help="The code of the unit it reaches, with those below; else all.")
+def add_client(bureau: Bureau, name: str, unit: str | None) -> None:
+    """Make an API key for the program NAME: the one line on standard output."""
+    with change(bureau.db, actor()) as ongoing:
+        key = clients.add_client(ongoing, name, unit)
+    text = Text(
+        f"“{name}”的密钥，只显示这一次：", f"The key of “{name}”, shown this once:"
+    ).said_in(terminal_language())
+    click.echo(text, err=True)
+    click.echo(key)
+
+
+@command("revoke-client")
+@click.argument("name")
+def revoke_client(bureau: Bureau, name: str) -> None:
+    """End the API key of the program NAME at once."""
+    with change(bureau.db, actor()) as ongoing:
+        clients.revoke_client(ongoing, name)
+    say(Text(f"“{name}”的密钥已吊销。", f"The key of “{name}” is ended."))
+
+
+@command("clients")
+def list_clients(bureau: Bureau) -> None:
+    """List all API keys as JSON lines: whose, for which unit, used last, revoked."""
+    for client in clients.clients(bureau.db):
+        click.echo(json.dumps(client, ensure_ascii=False))
+
+
 @command("rotate-keys")
 def rotate_keys(bureau: Bureau) -> None:
     """Seal all personal data under the newest of SECRET_KEYS. Broken off, it can be run again."""
@@ -57,23 +92,22 @@ def rotate_keys(bureau: Bureau) -> None:
         bar.update(bar.length - bar.pos)
     say(
         Text(
-            f"已改用最新密钥：本次 {done.resealed} 条，此前 {done.already} 条。",
-            f"Under the newest key: {done.resealed} rows re-sealed now, {done.already} before.",
-        )
+            "已改用最新密钥：本次 {resealed} 条，此前 {already} 条。",
+            "Under the newest key: {resealed} rows re-sealed now, {already} before.",
+        ).fill(**vars(done))
     )
     if done.left:
         raise StorageError(
-            f"还有 {done.left} 条没有改用最新密钥：刚好有人在修改，或所用密钥已不在 SECRET_KEYS 中。"
-            "请保留旧密钥，稍后再运行一次。",
-            f"{done.left} rows are not under it: somebody was changing them just now, or their key "
-            "is in SECRET_KEYS no more. Keep the older keys and run this again.",
+            f"还有 {done.left} 条未改用最新密钥：刚好有人在修改，或所用密钥已不在 SECRET_KEYS 中。"
+            "旧密钥请保留，稍后再运行一次。",
+            f"{done.left} rows are not: somebody was changing them just now, or their key is in "
+            "SECRET_KEYS no more. Keep the older keys and run this again.",
         )
     say(
         Text(
-            "更旧的密钥已不再用于个人信息。在 SECRET_KEYS 中给它加上 papers: 前缀，旧回执仍可扫描；"
-            "删除它，用它签名的回执即失效。",
-            "No personal data is under an older key. Marked papers: in SECRET_KEYS, such a key "
-            "still lets the papers signed with it be scanned; taken out, it ends them.",
+            "旧密钥已不用于个人信息：在 SECRET_KEYS 中加前缀 papers: 则旧回执仍可扫，删除则失效。",
+            "No personal data is under an older key. Marked papers: in SECRET_KEYS it still lets "
+            "its papers be scanned; taken out, it ends them.",
         )
     )
 
@@ -84,22 +118,74 @@ def purge(bureau: Bureau, dry_run: bool) -> None:
     """Forget the people of cases that ended more than PURGE_AFTER_DAYS ago; figures stay."""
     now = utc_now()
     due = purging.due(bureau, now)
-    days = bureau.config.purge_after_days
+    counts = {"n": len(due), "days": bureau.config.purge_after_days}
     if dry_run:
-        for case in due:
-            click.echo(case["number"])
-        say(
-            Text(
-                f"共 {len(due)} 个案件办结满 {days} 天（演练，未清除）。",
-                f"{len(due)} cases ended more than {days} days ago (rehearsed, nobody forgotten).",
-            )
-        )
-        return
-    with progress_bar(len(due), "purge") as bar:
-        forgotten = purging.purge(bureau, actor(), due, now, bar.update)
+        click.echo("".join(f"{case['number']}\n" for case in due), nl=False)
+    else:
+        with progress_bar(len(due), "purge") as bar:
+            counts["n"] = purging.purge(bureau, actor(), due, now, bar.update)
+    rehearsed = Text("（演练，未清除）", " (rehearsed, nothing forgotten)")
     say(
         Text(
-            f"已清除 {forgotten} 个案件的个人信息（办结满 {days} 天）。",
-            f"The people of {forgotten} cases that ended more than {days} days ago are forgotten.",
-        )
+            "办结超过 {days} 天、清除个人信息的案件：{n} 个{rehearsed}。",
+            "Ended more than {days} days ago, their people forgotten: {n} cases{rehearsed}.",
+        ).fill(**counts, rehearsed=rehearsed if dry_run else Text("", ""))
     )
+
+
+@command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def backup(bureau: Bureau, file: Path, force: bool) -> None:
+    """Write the whole database into FILE as it stands now, while others go on working."""
+    if file.exists() and not force:
+        raise FileError(
+            f"文件“{file}”已存在；要覆盖请加 --force。",
+            f"The file “{file}” exists; add --force to replace it.",
+        )
+    made = backups.back_up(bureau, file, actor(), utc_now())
+    told = Text(
+        "已备份到 {file}：{cases} 个案件，{entries} 条记录，根为 {root}。",
+        "Backed up to {file}: {cases} cases, {entries} entries of the record with the root {root}.",
+    )
+    say(told.fill(file=str(file), **_held(made)))
+
+
+@command("restore", prepared=False)
+@click.argument("file", type=FILE)
+@click.option("--replace", is_flag=True, help="Give up what the database holds now.")
+def restore(bureau: Bureau, file: Path, replace: bool) -> None:
+    """Bring back what FILE holds, all or nothing, into an empty database of either engine."""
+    held = backups.restore(bureau, file, actor(), utc_now(), replace=replace)
+    told = Text(
+        "已恢复 {at} 的备份：{cases} 个案件，{entries} 条记录，根为 {root}。",
+        "Restored the backup of {at}: {cases} cases, {entries} entries of the record with the root "
+        "{root}.",
+    )
+    say(told.fill(at=held.at, **_held(held)))
+    refresh(bureau)
+    tell_faults(trail.verify(bureau.db, held.trail))
+
+
+def _held(one: backups.Backup) -> dict[str, str | int]:
+    return {"cases": one.cases, "entries": one.trail.size, "root": one.trail.root}
+
+
+@command("doctor", prepared=False)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def doctor_command(bureau: Bureau, form: str) -> None:
+    """Name what is misconfigured and how to mend it; fails where that is serious."""
+    found = doctor.examine(bureau, os.environ, utc_now(), debug=current_app.debug)
+    if form == "json":
+        told = [
+            {"name": one.name, "serious": one.is_serious, **one.text._asdict()} for one in found
+        ]
+        click.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        for one in found:
+            mark = Text("严重", "serious") if one.is_serious else Text("提醒", "warning")
+            say(Text("{mark}：{text}", "{mark}: {text}").fill(mark=mark, text=one.text))
+        if not found:
+            say(Text("没有发现问题。", "Nothing was found wrong."))
+    if any(one.is_serious for one in found):
+        sys.exit(1)

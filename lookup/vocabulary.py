@@ -16,15 +16,16 @@ class Word:
 
 
 class Words(Mapping[str, Text]):
-    """The allowed codes of one field: code → text."""
+    """The allowed codes of one field: code → text; ``forms`` are all that may be written."""
 
     def __init__(self, *words: Word) -> None:
         self._texts = {word.code: word.text for word in words}
-        self._codes = {
-            form.casefold(): word.code
+        self.forms = {
+            form: word.code
             for word in words
             for form in (word.code, word.text.zh, word.text.en, *word.written)
         }
+        self._codes = {form.casefold(): code for form, code in self.forms.items()}
 
     def __getitem__(self, code: str) -> Text:
         return self._texts[code]

@@ -1,9 +1,22 @@
 """Cases that are not disclosed, and since when."""
 
 from lookup.beijing import beijing_day
+from lookup.byhand import mark_by_hand
 from lookup.database import Database, Record
-from lookup.records import BY_HAND
-from lookup.trail import Change
+from lookup.errors import Conflict
+from lookup.language import Text
+from lookup.records import BY_HAND, Hand
+from lookup.trail import Actor, Change
+from lookup.typed import read_words, refusal
+from lookup.vocabulary import WITHHELD_REASONS
+
+# Among what was entered by hand: that two at the desk disclosed the case.
+_FIELD = "withheld_reason"
+_DISCLOSED = Text("公开", "disclosed")
+_OTHERWISE = (
+    "本案是否公开已有变化，没有改动。请看过现在的情况再办。",
+    "Whether the case is disclosed has changed meanwhile; nothing was done. Look at it again.",
+)
 
 
 def live_withholding(db: Database, case_id: int) -> Record | None:
@@ -14,11 +27,14 @@ def live_withholding(db: Database, case_id: int) -> Record | None:
     )
 
 
-def put(change: Change, case_id: int, live: Record | None, told: str | None) -> tuple[str, bool]:
+def put(
+    change: Change, case_id: int, live: Record | None, told: str | None, hand: Hand
+) -> tuple[str, bool]:
     """Withhold or disclose a case; the reason now in force, or "", and whether that changed.
 
     ``told`` is empty for a disclosed case and None where nothing was said. What the case system
-    withholds the second person has approved there. What the desk withheld stays withheld.
+    withholds the second person has approved there. What two at the desk withheld or disclosed
+    stays so.
     """
     was = live["reason"] if live else ""
     approved = live is None or live["approved_at"] is not None
@@ -26,13 +42,84 @@ def put(change: Change, case_id: int, live: Record | None, told: str | None) -> 
     stays = by_desk and (approved or not told or change.actor.via == BY_HAND)
     if told is None or stays or (told == was and approved):
         return was, False
+    if told and not hand.writes and hand.stands(_FIELD, _DISCLOSED, WITHHELD_REASONS[told]):
+        return was, False
     if live:
-        _end(change, live["id"])
+        _mark(change, live, "ended")
     if told:
         _begin(change, case_id, told)
     else:
         _show_all(change, case_id)
     return told, True
+
+
+def ask_to_withhold(change: Change, case: Record, reason: str) -> None:
+    """Hide a case at once, for a second person to approve.
+
+    Raises CaseRefused for a reason that is none of WITHHELD_REASONS, Conflict where it is hidden.
+    """
+    if reason not in WITHHELD_REASONS:
+        said = WITHHELD_REASONS.listed()
+        raise refusal("reason", f"请选择理由：{said.zh}。", f"Choose the reason: {said.en}.")
+    if live_withholding(change.db, case["id"]):
+        raise Conflict(*_OTHERWISE)
+    _begin(change, case["id"], reason)
+    mark_by_hand(change, case)
+    change.record("withholding.requested", case["number"], reason=reason)
+
+
+def ask_to_disclose(change: Change, case: Record) -> None:
+    """Ask a second person to disclose a withheld case, which stays hidden until then.
+
+    Raises Conflict where it is not withheld or a request waits already.
+    """
+    live = live_withholding(change.db, case["id"])
+    if live is None or requester(live):
+        raise Conflict(*_OTHERWISE)
+    _mark(change, live, "end_requested")
+    mark_by_hand(change, case)
+    change.record("disclosure.requested", case["number"], reason=live["reason"])
+
+
+def requester(live: Record | None) -> str:
+    """Who asked for what waits for a second person: to withhold or, once that was approved, to
+    disclose. Empty where nothing waits."""
+    if live is None:
+        return ""
+    return str((live["end_requested_by"] if live["approved_at"] else live["requested_by"]) or "")
+
+
+def is_second(actor: Actor, live: Record | None) -> bool:
+    """Whether something waits that somebody else asked for.
+
+    The login at the end of a name tells: the name itself may be changed meanwhile.
+    """
+    asked = requester(live).split()
+    return bool(asked) and asked[-1] != actor.name.split()[-1]
+
+
+def decide(change: Change, case: Record, *, approved: bool, why: str = "") -> None:
+    """Approve or reject what waits for a second person; ``why`` it is rejected.
+
+    Raises Conflict where nothing waits any more, CaseRefused where the requester decides or no
+    reason is given.
+    """
+    live = live_withholding(change.db, case["id"])
+    if live is None or not requester(live):
+        raise Conflict(*_OTHERWISE)
+    if not is_second(change.actor, live):
+        zh, en = "本人提出的申请须由另一人审批。", "Somebody else must decide on your request."
+        raise refusal("decision", zh, en)
+    because = {} if approved else {"why": read_words("why", why)}
+    asked = "disclosure" if live["approved_at"] else "withholding"
+    if approved == (asked == "disclosure"):
+        _mark(change, live, "ended")
+        _show_all(change, case["id"])
+    else:
+        _mark(change, live, "approved" if approved else "end_requested", taken_back=not approved)
+    mark_by_hand(change, case, *([_FIELD] if approved and asked == "disclosure" else []))
+    done = f"{asked}.{'approved' if approved else 'rejected'}"
+    change.record(done, case["number"], reason=live["reason"], **because)
 
 
 def _begin(change: Change, case_id: int, reason: str) -> None:
@@ -52,12 +139,13 @@ def _begin(change: Change, case_id: int, reason: str) -> None:
     )
 
 
-def _end(change: Change, withholding_id: int) -> None:
+def _mark(change: Change, live: Record, what: str, *, taken_back: bool = False) -> None:
+    """Note by whom and when it was approved, ended, or end_requested."""
     change.db.run(
-        "UPDATE withholding SET ended_at = :at, ended_by = :by WHERE id = :id",
-        at=change.at,
-        by=change.actor.name,
-        id=withholding_id,
+        f"UPDATE withholding SET {what}_at = :at, {what}_by = :by WHERE id = :id",
+        at=None if taken_back else change.at,
+        by=None if taken_back else change.actor.name,
+        id=live["id"],
     )
 
 

@@ -1,7 +1,8 @@
-"""One receipt drawn in a process of its own: ``python -m receipts.apart PAPER``, JSON to PDF.
+"""One receipt drawn in a process of its own: ``python -m receipts.apart PAPER FORMAT DPI``.
 
-A typesetter once loaded keeps tens of megabytes. A web worker that draws a paper now and then
-stays small by letting another process hold them for the quarter of a second it takes.
+It reads the receipt as JSON and writes the file. A typesetter once loaded keeps tens of
+megabytes: a web worker that draws a paper now and then stays small by letting another process
+hold them for the quarter of a second it takes.
 """
 
 import json
@@ -10,16 +11,16 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from receipts.sheet import Paper, Receipt, render_pdf
+from receipts.sheet import Format, Paper, Receipt, typeset
 
 _LONGEST_SECONDS = 20
 
 
-def render_pdf_apart(receipt: Receipt, paper: Paper) -> bytes:
-    """The same PDF as `render_pdf`. Raises subprocess.SubprocessError where drawing fails."""
+def render_apart(receipt: Receipt, paper: Paper, format: Format, dpi: int) -> bytes:
+    """The same file as `typeset`. Raises subprocess.SubprocessError where drawing fails."""
     # Everything on the command line is our own.
     drawn = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "receipts.apart", paper],
+        [sys.executable, "-m", "receipts.apart", paper, format, str(dpi)],
         input=json.dumps(asdict(receipt)).encode(),
         capture_output=True,
         check=True,
@@ -30,5 +31,6 @@ def render_pdf_apart(receipt: Receipt, paper: Paper) -> bytes:
 
 
 if __name__ == "__main__":
-    told = json.load(sys.stdin)
-    sys.stdout.buffer.write(render_pdf(Receipt(**told), sys.argv[1]))  # type: ignore[arg-type]
+    _, paper, format, dpi = sys.argv
+    receipt = Receipt(**json.load(sys.stdin))
+    sys.stdout.buffer.write(typeset([receipt], paper, format, int(dpi)))  # type: ignore[arg-type]

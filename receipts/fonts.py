@@ -8,8 +8,6 @@ from bisect import bisect_right
 from functools import cache, lru_cache
 from typing import Any
 
-from noto_cjk_sans_otc import FONT_PATH
-
 # Controls, marks of direction and halves of surrogates have no shape, and a mark of direction
 # could make a name read backwards. A variation selector only asks for another shape.
 _SHAPELESS = {"Cc", "Cf", "Cs"}
@@ -51,6 +49,8 @@ def _runs() -> "tuple[array[int], array[int]]":
     for all. Its ``cmap`` table has a format 12 subtable (OpenType 1.9) for platform 3, encoding
     10: the whole of Unicode.
     """
+    from noto_cjk_sans_otc import FONT_PATH
+
     with FONT_PATH.open("rb") as font:
 
         def read(layout: str, at: int) -> tuple[Any, ...]:

@@ -67,8 +67,18 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database, on each engine in turn."""
+    yield from _empty_database(request, tmp_path / "daylight.db")
+
+
+@pytest.fixture(params=ENGINES)
+def second_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of one more empty database, on each engine in turn."""
+    yield from _empty_database(request, tmp_path / "second.db")
+
+
+def _empty_database(request: pytest.FixtureRequest, file: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'daylight.db'}"
+        yield f"sqlite:///{file}"
         return
     server = request.getfixturevalue("postgresql")
     # A schema of its own is as empty as a database of its own, and made a hundred times faster.

@@ -84,3 +84,9 @@ def at_work(bureau: Bureau, role: str = "desk_officer", unit: str = STATION) -> 
     browser = browser_of(site_of(bureau))
     assert browser.log_in(login).status_code == 303
     return browser
+
+
+def too_large(browser: Browser, path: str, largest: int) -> int:
+    """The answer to a body that is one byte too large."""
+    form = "multipart/form-data; boundary=x"
+    return browser.client.post(path, data=b"x" * (largest + 1), content_type=form).status_code

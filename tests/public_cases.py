@@ -95,6 +95,9 @@ def path_of(bureau: Bureau, issue: Record) -> str:
 def site_of(bureau: Bureau, **settings: Any) -> Flask:
     """The application of a bureau as complainants reach it."""
     app = create_app(replace(bureau.config, **settings))
+    if "database_url" not in settings:
+        # One connection, closed with the bureau's own.
+        app.extensions["bureau"] = replace(app.extensions["bureau"], db=bureau.db)
     app.test_client_class = Phone
     return app
 

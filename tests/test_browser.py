@@ -1,16 +1,11 @@
 """The public pages in a real browser: reach, weight, accessibility, and life without scripts."""
 
-import os
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from lookup import feedback
 from lookup.bureau import Bureau, open_bureau
@@ -20,15 +15,10 @@ from lookup.issues import manual_code
 from lookup.migrations import migrate
 from lookup.trail import Actor, change
 from lookup.units import put_units
+from tests.browsing import axe_faults, launch, serve
 from tests.conftest import UNITS
-from tests.public_cases import CLERK, ask_for, days_ago, issue_of, path_of, put, site_of
+from tests.public_cases import CLERK, ask_for, days_ago, issue_of, path_of, put
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = Path(os.environ.get("CHROMIUM_PATH", "/usr/bin/chromium"))
-AXE = Path(os.environ.get("AXE_PATH", ROOT / "node_modules/axe-core/axe.min.js"))
-AXE_RULES = {
-    "rules": {"color-contrast-enhanced": {"enabled": True}, "target-size": {"enabled": True}}
-}
 LIGHTEST_PAGE = 14 * 1024
 PRESSED = "button, .button, header a, summary, .levels > label, .tags label, input[type=text]"
 # Axe does not look at what is folded away.
@@ -95,32 +85,17 @@ def _fill(town: Bureau) -> None:
         feedback.answer(ongoing, made, "手机已经发还，请带身份证到所里领取。")
 
 
-class _Silent(WSGIRequestHandler):
-    def log(self, *_: Any) -> None:
-        """Keep quiet."""
-
-
 @pytest.fixture(scope="module")
 def address(town: Bureau) -> Iterator[str]:
     """Where the pages are served."""
-    app: Flask = site_of(town)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(town) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM)
+    with launch() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -208,8 +183,6 @@ PAGES = {
 def test_a_page_is_accessible_in_both_languages_and_colour_schemes(
     browser: Browser, address: str, town: Bureau, name: str
 ) -> None:
-    if not AXE.exists():
-        pytest.skip(f"no axe-core at {AXE}")
     for locale in ("zh-CN", "en-US"):
         context = browser.new_context(
             base_url=address, locale=locale, viewport={"width": 360, "height": 740}
@@ -220,17 +193,8 @@ def test_a_page_is_accessible_in_both_languages_and_colour_schemes(
             page.locator("html").get_attribute("lang") == {"zh-CN": "zh-CN", "en-US": "en"}[locale]
         )
         page.evaluate(OPEN_ALL)
-        page.evaluate(AXE.read_text("utf-8"))
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found = page.evaluate("rules => axe.run(document, rules)", AXE_RULES)
-            assert [_said(one) for one in found["violations"]] == [], (locale, scheme)
+        assert axe_faults(page) == [], locale
         context.close()
-
-
-def _said(violation: Any) -> str:
-    nodes = (node["html"] + " " + node["failureSummary"] for node in violation["nodes"])
-    return f"{violation['id']}: {' | '.join(nodes)}"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -13,6 +13,8 @@ from flask import Flask
 from app import create_app
 from lookup.config import Config
 from lookup.database import open_database
+from lookup.migrations import MIGRATIONS
+from lookup.roles import STAFF_ROLES
 from tests.conftest import UNITS
 from tests.registers import register, row, write_csv
 
@@ -65,7 +67,7 @@ def links(result: Result) -> list[dict[str, Any]]:
 
 
 def test_init_repeats_harmlessly(run: Run) -> None:
-    assert "5 steps applied" in run("init").output
+    assert f"{len(MIGRATIONS)} steps applied" in run("init").output
     assert "0 steps applied" in run("init").output
 
 
@@ -270,3 +272,27 @@ def test_the_demonstration_fills_an_empty_database_once(run: Run, tmp_path: Path
 
 def test_the_demonstration_stays_out_of_a_real_database(stocked: Run) -> None:
     assert "real cases" in stocked("demo", code=1).output
+
+
+@pytest.mark.parametrize("role", STAFF_ROLES)
+def test_an_account_is_opened_with_a_password_shown_once(run: Run, role: str) -> None:
+    run("init")
+    run("add-unit", "5101", "蓉江市公安局", "--phone", "028-55550000")
+    options = ("--name", "李明", "--role", role, "--unit", "5101", "--badge", "510123")
+    opened = run("add-staff", "liming", *options)
+    password = opened.output.split()[-1]
+    assert len(password) == 19
+    again = run("add-staff", "liming", *options, code=1)
+    assert "is taken" in again.output
+    assert "Traceback" not in again.output
+    nowhere = run("add-staff", "other", *options[:4], "--unit", "9999", code=1)
+    assert "no unit “9999”" in nowhere.output
+
+
+def test_a_unit_is_added_below_another_or_refused(run: Run) -> None:
+    run("init")
+    run("add-unit", "5101", "蓉江市公安局")
+    run("add-unit", "510104", "城东分局", "--parent", "5101")
+    refused = run("add-unit", "510105", "城西分局", "--parent", "9", code=1)
+    assert "“9” that does not exist" in refused.output
+    assert "Row" not in refused.output

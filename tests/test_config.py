@@ -64,6 +64,23 @@ def test_keys_are_derived_as_hkdf_does() -> None:
     assert _read().keys("sealing") == [hkdf.derive(KEY.encode())]
 
 
+def test_a_secret_kept_for_papers_serves_no_other_purpose() -> None:
+    newer = secrets.token_hex(32)
+    both, kept = _read(SECRET_KEYS=f"{KEY},{newer}"), _read(SECRET_KEYS=f"papers: {KEY},{newer}")
+    assert kept.keys("token") == both.keys("token")
+    for purpose in PURPOSES[1:]:
+        assert kept.keys(purpose) == both.keys(purpose)[1:]
+
+
+def test_a_secret_kept_for_papers_must_be_strong_and_not_the_newest() -> None:
+    with pytest.raises(ConfigError, match="Key 1 of SECRET_KEYS is weak"):
+        _read(SECRET_KEYS=f"papers:{KEY[:31]},{KEY}")
+    for written in (f"papers:{KEY}", f"{KEY},papers:{KEY}"):
+        with pytest.raises(ConfigError, match="add a new key behind it") as caught:
+            _read(SECRET_KEYS=written)
+        assert KEY not in caught.value.text.both()
+
+
 def test_no_secret_shows_where_the_settings_are_printed() -> None:
     config = _read(DATABASE_URL="postgresql://daylight:s3cret@db.example.cn/daylight")
     assert KEY not in repr(config)
@@ -171,7 +188,8 @@ def test_plain_http_is_exposed_everywhere_but_on_loopback(url: str, exposed: boo
 
 
 def test_what_is_not_set_has_its_default() -> None:
-    config = _read(BUREAU_NAME="", KINDS_FILE="", TRUSTED_PROXIES="")
+    config = _read(BUREAU_NAME="", KINDS_FILE="", TRUSTED_PROXIES="", PURGE_AFTER_DAYS="")
+    assert config.purge_after_days == 3 * 365
     assert config.database_url.startswith("sqlite:////")
     assert config.public_url == "http://127.0.0.1:8000"
     assert (config.bureau_name, config.kinds_file, config.proxies) == ("公安局", None, 0)
@@ -184,7 +202,9 @@ def test_what_is_set_is_read() -> None:
         CALENDAR_FILE="/etc/days.toml",
         REGISTER_FILE="/etc/register.toml",
         TRUSTED_PROXIES="2",
+        PURGE_AFTER_DAYS="30",
     )
+    assert config.purge_after_days == 30
     assert (config.bureau_name, config.proxies) == ("蓉江市公安局", 2)
     files = (config.kinds_file, config.calendar_file, config.register_file)
     assert files == tuple(map(Path, ("/etc/kinds.toml", "/etc/days.toml", "/etc/register.toml")))
@@ -194,3 +214,9 @@ def test_what_is_set_is_read() -> None:
 def test_a_number_of_proxies_that_is_none_is_refused(bad: str) -> None:
     with pytest.raises(ConfigError, match="TRUSTED_PROXIES"):
         _read(TRUSTED_PROXIES=bad)
+
+
+@pytest.mark.parametrize("bad", ["29", "0", "-30", "three years", "365.0", "36501", "9" * 5000])
+def test_a_time_after_which_people_are_forgotten_is_neither_short_nor_endless(bad: str) -> None:
+    with pytest.raises(ConfigError, match=r"PURGE_AFTER_DAYS .* from 30 to 36500"):
+        _read(PURGE_AFTER_DAYS=bad)

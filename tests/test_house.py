@@ -12,10 +12,10 @@ FLOORS = [
     {"toml_tables", "vocabulary", "workdays", "clocks", "kinds", "records", "bodies", "sentences", "roles"},
     {"config", "database", "sealing", "passwords", "cells", "workbooks", "tables", "rejects"},
     {"migrations", "trail", "throttle", "columns"},
-    {"bureau", "units", "withholding", "materials", "sessions", "reach"},
-    {"reckoning", "parties", "issues", "feedback", "course", "rates", "particulars", "terms", "staff", "rekeying", "purging"},
-    {"cases", "remedies", "progress", "exports"},
-    {"register", "printing", "demo"},
+    {"bureau", "units", "byhand", "typed", "withholding", "materials", "sessions", "reach", "clients"},
+    {"reckoning", "parties", "issues", "feedback", "course", "seized", "rates", "particulars", "terms", "staff", "rekeying", "purging", "entries", "trail_search"},
+    {"cases", "remedies", "progress", "exports", "stages", "answers", "handins", "within"},
+    {"register", "uploads", "people", "printing", "demo", "backups", "doctor", "casefile", "corrections", "intake", "docket"},
     {"cli", "upkeep_commands", "web"},
 ]
 DRIVERS = {"sqlite3", "psycopg", "sqlite_utils"}

@@ -53,14 +53,14 @@ class Site:
 
 
 @contextmanager
-def _serving(bureau: Bureau, folder: Path, *options: str) -> Iterator[Site]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(bureau: Bureau, folder: Path, *options: str, **settings: str) -> Iterator[Site]:
+    """The application of a bureau on a port of its own; ``settings`` are the environment's."""
+    port = free_port()
     environment = os.environ | {
         "DATABASE_URL": bureau.config.database_url,
         "SECRET_KEYS": ",".join(bureau.config.secret_keys),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        **settings,
     }
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *options]
     with (folder / "log").open("wb") as log:
@@ -79,6 +79,13 @@ def _serving(bureau: Bureau, folder: Path, *options: str) -> Iterator[Site]:
     finally:
         if process.poll() is None:
             site.kill()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_until_up(site: Site) -> None:
@@ -100,7 +107,7 @@ def _form(page: str) -> str:
 def test_no_log_line_of_a_journey_holds_the_token(bureau: Bureau, tmp_path: Path) -> None:
     token = link(bureau, put(bureau, "A5101", days_ago(2))).rpartition("/")[2]
     options = ("--log-level", "debug", "--access-logfile", "-")
-    with _serving(bureau, tmp_path, *options) as site:
+    with serving(bureau, tmp_path, *options) as site:
         _, cookie, _ = site.ask("GET", f"/r/{token}")
         _, _, page = site.ask("GET", "/case", cookie)
         site.ask("POST", "/case/comments", cookie, form=_form(page), body="谢谢")
@@ -128,7 +135,7 @@ def test_a_rating_answered_with_success_survives_a_sudden_end(
 ) -> None:
     issue = put(bureau, "A5101", days_ago(2))
     token = link(bureau, issue).rpartition("/")[2]
-    with _serving(bureau, tmp_path) as site:
+    with serving(bureau, tmp_path) as site:
         _, cookie, _ = site.ask("GET", f"/r/{token}")
         _, _, page = site.ask("GET", "/case", cookie)
         status, _, _ = site.ask(

@@ -5,7 +5,7 @@ from werkzeug.exceptions import HTTPException
 
 from lookup.errors import Conflict, DaylightError, NotFound, Refused, StorageError, Throttled
 from lookup.language import Text
-from lookup.web import headers, pages
+from lookup.web import headers, pages, problems
 from lookup.web.pages import page
 from lookup.web.wording import said
 
@@ -36,7 +36,12 @@ def register(app: Flask) -> None:
 
 
 def message(status: int, title: str, text: Text, typed: str = "") -> Response:
-    """A page that says one thing; ``title`` names its words, ``typed`` is what was not saved."""
+    """A page that says one thing; ``title`` names its words, ``typed`` is what was not saved.
+
+    Programs are told it as a problem.
+    """
+    if problems.is_wanted():
+        return problems.problem(status, text)
     return page("message.html", status, title=said(title), text=text, typed=typed)
 
 
@@ -45,12 +50,16 @@ def _http(error: HTTPException) -> Response | HTTPException:
     if code < 400 or error.response is not None:
         return error
     name = _HTTP.get(code, "fault" if code >= 500 else "refused")
-    answer = message(code, f"{name}_title", said(f"{name}_text"))
+    answer = message(code, f"{name}_title", _general(name))
     # What the standard wants beside the status: Allow, Retry-After and the like.
     for header, value in error.get_headers():
         if header not in ("Content-Type", "Content-Length"):
             answer.headers[header] = value
     return answer
+
+
+def _general(name: str) -> Text:
+    return problems.GENERAL[name] if problems.is_wanted() else said(f"{name}_text")
 
 
 def _cross_site(_: headers.CrossSite) -> Response:
@@ -68,7 +77,7 @@ def _ours(error: DaylightError) -> Response:
 def _storage(error: StorageError) -> Response:
     # The sentence names files and settings: it is for the administrator alone.
     current_app.logger.error("storage: %s", error)
-    answer = message(503, "storage_title", said("storage_text"))
+    answer = message(503, "storage_title", _general("storage"))
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from flask import Flask, Response, current_app, flash, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from lookup.beijing import utc_now
@@ -36,11 +36,14 @@ _STANDING = ("login.password", "login.change_password", "login.log_out")
 _NOT_CARRIED = {"csrf_token", "password", "old", "new", "again"}
 
 
-def allow(*access: Access) -> Callable[[View], View]:
-    """Declare who may call a view: staff with any one of these powers, or one of the others."""
+def allow(*access: Access, largest: int | None = None) -> Callable[[View], View]:
+    """Declare who may call a view: staff with any one of these powers, or one of the others.
+
+    ``largest`` is how many bytes they may send, where a file is taken in.
+    """
 
     def declare(view: View) -> View:
-        view.__dict__["access"] = access
+        view.__dict__.update(access=access, largest=largest)
         return view
 
     return declare
@@ -136,9 +139,13 @@ def _stand_guard() -> AnyResponse | None:
     staff = present_staff()
     if staff is None:
         return _ask_to_log_in()
+    may = may_call(staff.role, access)
     if request.method not in SAFE:
+        if may:
+            view = current_app.view_functions[request.endpoint]
+            request.max_content_length = getattr(view, "largest", None)
         csrf.protect()
-    if not may_call(staff.role, access):
+    if not may:
         return message(403, "staff_no_right_title", said("staff_no_right_text"))
     if staff.must_change and request.endpoint not in _STANDING:
         return redirect(url_for("login.password"), 303)
@@ -149,7 +156,10 @@ def _ask_to_log_in() -> AnyResponse:
     if request.method in SAFE:
         wanted = request.full_path.rstrip("?")
         return redirect(url_for("login.log_in_form", next=wanted), 303)
-    fields = request.form.items(multi=True)
+    try:
+        fields = list(request.form.items(multi=True))
+    except RequestEntityTooLarge:
+        fields = []  # with a file, which is chosen anew
     carried = [(name, value) for name, value in fields if name not in _NOT_CARRIED]
     return log_in_page(401, request.path, mistake=said("staff_session_over"), carried=carried)
 

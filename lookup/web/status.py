@@ -104,7 +104,7 @@ def case() -> Response:
         return page("dead.html", 404)
     if seen.day != beijing_day(now):
         _count(bureau, issue, now)
-    return _case_page(bureau, issue, now)
+    return case_page(bureau, issue, now)
 
 
 @blueprint.post("/case/ratings")
@@ -119,7 +119,7 @@ def send_rating() -> AnyResponse:
         with change(bureau.db, _actor(issue), now) as ongoing:
             feedback.rate(bureau, ongoing, issue, step, level, tags, form)
     except Refused as refusal:
-        return _case_page(bureau, issue, now, Mistake(f"rate-{step}", refusal.text))
+        return case_page(bureau, issue, now, Mistake(f"rate-{step}", refusal.text))
     return redirect(f"/case#rated-{step}", 303)
 
 
@@ -133,7 +133,7 @@ def send_comment() -> AnyResponse:
         with change(bureau.db, _actor(issue), now) as ongoing:
             feedback.comment(bureau, ongoing, issue, request.form.get("body", ""), form)
     except Refused as refusal:
-        return _case_page(bureau, issue, now, Mistake("body", refusal.text, {"body": _typed()}))
+        return case_page(bureau, issue, now, Mistake("body", refusal.text, {"body": _typed()}))
     return redirect("/case#sent", 303)
 
 
@@ -141,7 +141,7 @@ def send_comment() -> AnyResponse:
 @allow("public")
 def receipt() -> AnyResponse:
     """The paper itself, to keep on the phone."""
-    from lookup.printing import receipt_pdf
+    from lookup.printing import draw_receipt
 
     bureau, now = the_bureau(), utc_now()
     seen = opened(bureau, now)
@@ -150,7 +150,7 @@ def receipt() -> AnyResponse:
     issue = open_by_id(bureau.db, seen.token_id)
     if issue["withheld"]:
         abort(404)
-    paper = BytesIO(receipt_pdf(bureau, issue, now))
+    paper = BytesIO(draw_receipt(bureau, issue, now))
     answer = send_file(paper, "application/pdf", True, f"{issue['number']}.pdf")
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -181,11 +181,17 @@ def _forged(_: ForgedForm) -> Response:
     return message(403, "not_saved_title", said("forged_form"), _typed())
 
 
-def _case_page(
-    bureau: Bureau, issue: Record, now: datetime, mistake: Mistake | None = None
+def case_page(
+    bureau: Bureau,
+    issue: Record,
+    now: datetime,
+    mistake: Mistake | None = None,
+    *,
+    preview: bool = False,
 ) -> Response:
+    """The case as the party of a receipt issue sees it; a ``preview`` of it takes no forms."""
     if issue["withheld"]:
-        return page("withheld.html", issue=issue)
+        return page("withheld.html", issue=issue, preview=preview)
     kind = bureau.kinds.get(issue["kind"])
     return page(
         "case.html",
@@ -193,7 +199,8 @@ def _case_page(
         issue=issue,
         progress=progress_of(bureau, issue, beijing_day(now)),
         complain=kind.paper.complain if kind else None,
-        new_handle=lambda: new_handle(bureau, issue["token_id"]),
+        new_handle=lambda: "" if preview else new_handle(bureau, issue["token_id"]),
+        preview=preview,
         choices=_choices,
         longest=feedback.LONGEST_COMMENT,
         mistake=mistake,

@@ -1,0 +1,48 @@
+"""What staff type of a part of a case, read by the rules of a whole one."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from lookup.beijing import Moment, beijing_day
+from lookup.bodies import LONGEST, Bounds, read_case, read_moment
+from lookup.bureau import Bureau
+from lookup.database import Record
+from lookup.errors import Refused
+from lookup.records import CaseRecord, CaseRefused, prose
+from lookup.trail import Change
+from lookup.units import unit_codes
+
+
+def read_part(
+    bureau: Bureau, change: Change, case: Record, part: str, told: Mapping[str, str]
+) -> CaseRecord:
+    """A kept case with one person (``parties``) or thing (``property``) as typed; raises
+    CaseRefused with all that is wrong."""
+    bounds = Bounds(bureau.kinds, unit_codes(change.db), Moment.of(change.now), strict=True)
+    body = {name: case[name] for name in ("number", "kind", "unit")}
+    return read_case(body | {"taken_in_at": case["intake_day"], part: [told]}, bounds)
+
+
+def read_words(field: str, written: str) -> str:
+    """A short text that must be there; raises CaseRefused."""
+    text = prose(written)
+    if not 0 < len(text) <= LONGEST:
+        said = f"请填写，最多 {LONGEST} 字。", f"Fill this in, with at most {LONGEST} characters."
+        raise refusal(field, *said)
+    return text
+
+
+def read_day(change: Change, written: str) -> date:
+    """A day that is not yet to come; raises CaseRefused."""
+    try:
+        day = read_moment(written, "day").day
+    except Refused as refused:
+        raise CaseRefused("the day was refused", [refused]) from None
+    if day > beijing_day(change.now):
+        raise refusal("day", "日期不能晚于今天。", "The day cannot be later than today.")
+    return day
+
+
+def refusal(field: str, zh: str, en: str) -> CaseRefused:
+    """The one thing that is wrong with what was typed in a field."""
+    return CaseRefused("what was typed was refused", [Refused(field, "", zh, en)])
