@@ -321,8 +321,7 @@ def _refuse_other_matter(bureau: Bureau, kept: OnFile, record: CaseRecord) -> No
     intake = _moment("taken_in_at", kept.case)
     if _is_one_instant(intake, record.intake):
         return
-    by_hand = json.loads(kept.case["by_hand"])
-    if is_known_person(bureau, kept.parties, record.parties, by_hand):
+    if is_known_person(bureau, kept.parties, record.parties, kept.case["by_hand"]):
         return
     told_nobody = not any(party.name for party in record.parties)
     if told_nobody and agrees(record.intake, intake):

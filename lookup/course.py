@@ -24,7 +24,7 @@ from lookup.records import (
 from lookup.trail import Change
 
 _PROPERTY = ("name", "quantity", "unit", "measure", "status", "place")
-_IN_CUSTODY = "kept"
+IN_CUSTODY = "kept"
 _ADD = """INSERT INTO milestone
     (case_id, step, outcome, happened_day, happened_at, entered_at, visible_at, visible_day,
         visible_by, backlog, via, unit, officer, badge)
@@ -84,7 +84,7 @@ def is_behind(on_file: Course, record: CaseRecord, hand: Hand) -> bool:
         for step, row in on_file.milestones.items()
     )
     back = _moved(on_file.seized, hand) - _moved(map(vars, record.seized), hand)
-    kept = {_thing(vars(one)) for one in record.seized if one.status == _IN_CUSTODY}
+    kept = {_thing(vars(one)) for one in record.seized if one.status == IN_CUSTODY}
     return lacking or not kept.isdisjoint(back)
 
 
@@ -93,7 +93,7 @@ def _moved(things: Iterable[Mapping[str, Any]], hand: Hand) -> Counter[tuple[str
     return Counter(
         _thing(one)
         for one in things
-        if one["status"] != _IN_CUSTODY and key_of(one) not in hand.fields
+        if one["status"] != IN_CUSTODY and key_of(one) not in hand.fields
     )
 
 

@@ -1,5 +1,6 @@
 """The people who may follow a case; their personal data is sealed."""
 
+import json
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from lookup.bureau import Bureau
@@ -34,15 +35,17 @@ def is_known_person(
     bureau: Bureau,
     known: Sequence[Record],
     incoming: Sequence[PartyRecord],
-    by_hand: Container[str],
+    by_hand: str,
 ) -> bool:
     """Whether somebody handed in is somebody on file: the very name, and nothing against it.
 
     Namesakes are common. The end of the identity number decides where both sides know it, else
-    the phone where both know one; what staff entered says nothing of whom the case system means.
+    the phone where both know one; what staff entered (``by_hand``, as kept with the case) says
+    nothing of whom the case system means.
     """
+    entered = json.loads(by_hand)
     return any(
-        _is_same_person(bureau.seals, party, one, by_hand)
+        _is_same_person(bureau.seals, party, one, entered)
         for one in incoming
         for party in known
         if _bears(bureau.seals, party, one.name)

@@ -7,6 +7,7 @@ from lookup.bureau import Bureau
 from lookup.cases import AsOf, OnFile, move_on
 from lookup.database import Database, Record
 from lookup.errors import NotFound
+from lookup.parties import parties_of
 from lookup.trail import Change
 from lookup.typed import read_part, refusal
 
@@ -27,12 +28,10 @@ def people_of(db: Database, case_id: int) -> list[Record]:
 
 def require_person(db: Database, case: Record, party_id: int) -> Record:
     """A party of a case; raises NotFound, also for one of another case."""
-    found = db.row(
-        "SELECT * FROM party WHERE id = :id AND case_id = :case_id", id=party_id, case_id=case["id"]
-    )
-    if found is None:
-        raise NotFound("本案没有这位当事人。", "The case has no such party.")
-    return found
+    for party in parties_of(db, case["id"]):
+        if party["id"] == party_id:
+            return party
+    raise NotFound("本案没有这位当事人。", "The case has no such party.")
 
 
 def put_person(
@@ -47,7 +46,7 @@ def put_person(
     Raises CaseRefused with all that is wrong, also where nothing is told, and NotFound.
     """
     known = [require_person(change.db, kept.case, party_id)] if party_id else []
-    role = {"role": one["role"] for one in known}
+    role = {"role": known[0]["role"]} if known else {}
     record = read_part(bureau, change, kept.case, "parties", {**told, **role})
     if not any(getattr(record.parties[0], name) for name in _SEALED):
         raise refusal("name", "请填写姓名或电话。", "Give the name or the phone.")

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Literal
 
 from lookup.byhand import mark_by_hand
-from lookup.course import key_of
+from lookup.course import IN_CUSTODY, key_of, rows_of
 from lookup.database import Record
 from lookup.errors import NotFound
 from lookup.records import PropertyRecord
@@ -12,12 +12,10 @@ from lookup.trail import Change
 from lookup.typed import refusal
 from lookup.vocabulary import PROPERTY_STATES
 
-KEPT = "kept"
-
 
 def add_thing(change: Change, case: Record, thing: PropertyRecord, day: date) -> None:
     """Take a thing into custody on a day."""
-    told = vars(thing) | {"status": KEPT}
+    told = vars(thing) | {"status": IN_CUSTODY}
     change.db.run(
         """INSERT INTO property (case_id, position, name, quantity, unit, measure, status,
             status_day, place, place_day)
@@ -46,14 +44,10 @@ def change_thing(
     Raises CaseRefused for a day before it was taken in or last moved, an unknown state, and where
     what has left custody is to be moved; NotFound where the thing is no longer listed.
     """
-    row = change.db.row(
-        "SELECT * FROM property WHERE id = :id AND case_id = :case_id",
-        id=thing_id,
-        case_id=case["id"],
-    )
-    if row is None:
-        zh, en = "这件财物已不在清单上。", "The thing is not listed any more."
-        raise NotFound(zh, en)
+    listed = {row["id"]: row for row in rows_of(change.db, "property", [case["id"]], "position")}
+    if thing_id not in listed:
+        raise NotFound("这件财物已不在清单上。", "The thing is not listed any more.")
+    row = listed[thing_id]
     _refuse_misfit(row, what, now, day.isoformat())
     told = {what: now, f"{what}_day": day.isoformat()}
     changed = {name: [row[name], value] for name, value in told.items() if row[name] != value}
@@ -68,7 +62,7 @@ def change_thing(
 
 
 def _refuse_misfit(row: Record, what: str, now: str, day: str) -> None:
-    if what == "place" and row["status"] != KEPT:
+    if what == "place" and row["status"] != IN_CUSTODY:
         raise refusal("place", "已不在保管中，不能移动。", "It has left custody.")
     if what == "status" and now not in PROPERTY_STATES:
         said = PROPERTY_STATES.listed()

@@ -30,11 +30,11 @@ IN_STAGE = {
 }
 STAGE = f"""CASE WHEN {_REFUSED} THEN 'refused' WHEN {_OVER} THEN 'ended'
     WHEN {_BEGUN} THEN 'under_way' ELSE 'awaiting' END"""
-# Undecided, and no later step, or an end, has passed its step over.
+# Undecided, and no later step, or an end, has passed its step over; an optional one never is.
 _RUNS = """{clock}.decided_day IS NULL AND {clock}.void_step IS NULL
-    AND ({clock}.is_decision = 0 OR NOT EXISTS (SELECT 1 FROM milestone
-        WHERE milestone.case_id = {clock}.case_id AND cases.kind || '.' || {clock}.step || '.'
-            || milestone.step || '.' || milestone.outcome IN ({{passed}})))"""
+    AND NOT EXISTS (SELECT 1 FROM milestone WHERE milestone.case_id = {clock}.case_id
+        AND cases.kind || '.' || {clock}.step || '.' || milestone.step || '.' || milestone.outcome
+            IN ({{passed}}))"""
 RUNS = _RUNS.format(clock="clock")
 FIRST_TO_RUN = f"""{RUNS} AND NOT EXISTS (SELECT 1 FROM clock AS sooner
     WHERE sooner.case_id = clock.case_id AND {_RUNS.format(clock="sooner")}

@@ -58,7 +58,7 @@ def axe_faults(page: Page) -> list[str]:
     page.evaluate(AXE.read_text("utf-8"))
     faults = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         found = page.evaluate("rules => axe.run(document, rules)", AXE_RULES)
         faults += [f"{scheme}: {_said(one)}" for one in found["violations"]]
     return faults

@@ -80,6 +80,7 @@ def at_desk(browser: Browser, address: str, role: str, **options: Any) -> Browse
     context = browser.new_context(base_url=address, **options)
     page = context.new_page()
     page.goto("/login")
+    focused(page, "login")
     page.keyboard.type(role.replace("_", "."))
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -87,6 +88,11 @@ def at_desk(browser: Browser, address: str, role: str, **options: Any) -> Browse
     page.wait_for_url(lambda url: "/login" not in url)
     page.close()
     return context
+
+
+def focused(page: Page, field: str) -> None:
+    """Wait for the focus: the browser moves it with its first frame, a moment after loading."""
+    page.wait_for_function("id => document.activeElement.id === id", arg=field)
 
 
 def codes_on(paper: bytes) -> list[str]:
@@ -116,6 +122,7 @@ def test_from_the_first_key_to_the_complainants_phone(
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("n")
     page.wait_for_url("**/desk/new")
+    focused(page, "number")
     keys = 0
     for typed in ("A5101040120261122777", None, "王某被盗窃案", None, "王芳", "13900001111"):
         if typed:
@@ -145,7 +152,7 @@ def test_from_the_first_key_to_the_complainants_phone(
     page.wait_for_url("**/desk/new")
     page.goto("/desk/cases/A5101040120261122777")
     page.keyboard.press("m")
-    page.keyboard.press("Enter")  # the milestone that is due is chosen already
+    page.keyboard.press("Control+Enter")  # the milestone that is due is chosen already
     page.get_by_role("status").wait_for()
     scanned.reload()
     assert "已于" in scanned.locator(".headline").inner_text()

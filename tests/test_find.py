@@ -39,6 +39,10 @@ name = { zh = "核查", en = "Check" }
 follows = "intake"
 expected = { zh = "核查", en = "check" }
 clock = { days = 3, counted_from = "intake", basis = { zh = "规定", en = "Rules" } }
+outcomes = [
+    { code = "passed", name = { zh = "通过", en = "Passed" } },
+    { code = "rejected", name = { zh = "驳回", en = "Rejected" }, ends = true },
+]
 [[permit.milestones]]
 step = "issue"
 name = { zh = "发证", en = "Issue" }
@@ -74,14 +78,23 @@ def test_any_scrap_finds_a_case_in_whatever_width_and_case_it_is_typed(bureau: B
     desk = at_work(bureau)
     party = {"role": "complainant", "name": "欧阳 Élise", "phone": "+86 138-1111-2222"}
     named: dict[str, Any] = {
-        "name": "王某“iPhone”被盗案（二）",
+        "name": "王某“iPhone”被盗案（二）CAFÉ",
         "officer": "Zoë 赵",
-        "badge": "x51077",
+        "badge": "X51077",
     }
     put(bureau, "A5101（2026）7", days_ago(2), parties=[party], **named)
     for number in range(3):
         put(bureau, f"B{number}", days_ago(3), parties=[{"role": "victim", "name": f"孙{number}"}])
-    scraps = ["5101(2026", "ａ５１０１", "〔2026〕", "IPHONE”被", "被盗案(二", "案（", "王某"]
+    scraps = [
+        "5101(2026",
+        "ａ５１０１",
+        "〔2026〕",
+        "IPHONE”被",
+        "被盗案(二",
+        "案（",
+        "王某",
+        "）café",
+    ]
     people = ["欧阳 Élise", "欧阳　Ｅ\u0301lise", "13811112222", "138 1111-2222", "８６13811112222"]
     for typed in [*scraps, *people, "ZOË　赵", "zoë 赵", "X51077", "ｘ51077"]:
         assert sought(desk, typed) == ["A5101（2026）7"], typed
@@ -157,6 +170,8 @@ def test_nothing_out_of_reach_is_found_counted_or_changed(bureau: Bureau) -> Non
     answer = desk.post("/desk/milestones", case=[f"N{WEST}", f"N{STATION}"], **told)
     assert answer.status_code == 422 and listed(answer) == []
     assert f"没有编号为“N{WEST}”的案件" in answer.text
+    other = desk.post("/desk/milestones", case=f"N{WEST}", choice="administrative filing filed")
+    assert f"没有编号为“N{WEST}”的案件" in other.text
     done = bureau.db.rows("SELECT unit FROM milestone WHERE step = 'filing'")
     assert done == [{"unit": STATION}]
 
@@ -254,7 +269,8 @@ def test_the_stage_is_what_the_kind_makes_of_the_milestones(bureau: Bureau, tmp_
     assert overdue & by_stage["refused"] == {"criminal-filing-refused-0"}  # its notice is due
     assert not overdue & by_stage["ended"]
     checked, passed = (
-        next(r for r in rows if r.case["number"] == f"permit-{s}--0") for s in ("check", "issue")
+        next(row for row in rows if row.case["number"] == f"permit-{course}-0")
+        for course in ("check-passed", "issue-")
     )
     assert checked.awaited and checked.awaited.en == "issue" and checked.term
     assert (passed.awaited, passed.term) == (None, None)
@@ -263,11 +279,11 @@ def test_the_stage_is_what_the_kind_makes_of_the_milestones(bureau: Bureau, tmp_
 
 def test_lists_say_what_is_due_next_and_by_when(bureau: Bureau) -> None:
     day = beijing_day(datetime.now(UTC))
-    put(bureau, "J-today", days_ago(0), kind="administrative")
+    put(bureau, "J-today", days_ago(0)[:10], kind="administrative")
     put(bureau, "J-late", days_ago(60), kind="administrative")
     put(bureau, "J-later", days_ago(50), [FILED | {"at": days_ago(50)}], kind="administrative")
     put(bureau, "A-filed", days_ago(9), [FILED])
-    put(bureau, "A-soon", days_ago(0))
+    put(bureau, "A-soon", days_ago(0)[:10])
     chief = at_work(bureau, "supervisor")
     late = chief.get("/desk/?due=overdue")
     assert listed(late) == ["J-late", "J-later"]  # once each, by the first of two clocks
@@ -289,6 +305,10 @@ def test_withheld_waiting_and_papers_not_handed_over_are_found_with_their_marks(
     issues = {number: put(bureau, number, days_ago(3)) for number in "ABCDE"}
     put(bureau, "F", days_ago(3), withheld_reason="minor")
     put(bureau, "G", days_ago(3), withheld_reason="minor")
+    for reason in ("minor", ""):
+        put(bureau, "H", days_ago(3), withheld_reason=reason)
+    forget = "UPDATE party SET forgotten_at = :day WHERE id = :id"
+    bureau.db.run(forget, day=days_ago(0), id=issues["E"]["party_id"])
     with change(bureau.db, DESK) as ongoing:
         ask_to_withhold(ongoing, require_case(bureau.db, "A"), "privacy")
         ask_to_disclose(ongoing, require_case(bureau.db, "G"))
@@ -300,7 +320,7 @@ def test_withheld_waiting_and_papers_not_handed_over_are_found_with_their_marks(
     desk, chief = at_work(bureau), at_work(bureau, "supervisor")
     assert set(listed(desk.get("/desk/?stage=withheld"))) == {"F", "G"}
     assert set(listed(desk.get("/desk/?stage=waiting"))) == {"A", "G"}
-    assert set(listed(desk.get("/desk/?stage=no_paper"))) == {"A", "D", "E", "F", "G"}
+    assert set(listed(desk.get("/desk/?stage=no_paper"))) == {"A", "D", "F", "G", "H"}
     page = chief.get("/desk/?stage=waiting")
     assert "不公开待审批" in page.text and "恢复公开待审批" in page.text
     assert "待审批 2" in page.text and 'data-key="f9"' in page.text

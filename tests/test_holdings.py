@@ -126,7 +126,10 @@ def test_a_correction_hits_the_person_meant_and_the_next_register_does_not_undo_
     assert page.open().send("parties", party=str(first), phone="13600136000").status_code == 303
     assert told(bureau, parties=[ZHANG, LI]).result == "unchanged"
     assert [phone for _, phone, _ in people(bureau)] == ["13600136000", "13900139000"]
-    assert page.send("parties", party="999999", name="某人").status_code == 404
+    for nobody in ("999999", "9" * 30):
+        assert page.open().send("parties", party=nobody, name="某人").status_code == 404
+        assert desk.get(f"/desk/cases/{NUMBER}/as/{nobody}").status_code == 404
+        assert desk.post(f"/desk/cases/{NUMBER}/parties/{nobody}/open").status_code == 404
 
 
 def test_the_one_person_of_a_register_is_not_taken_for_somebody_the_desk_added(
@@ -174,10 +177,13 @@ def test_people_who_were_forgotten_show_as_such_and_nobody_is_added_to_them(
     moment = Moment.of(long_ago).day_text
     closed = {"step": "filing", "at": moment, "outcome": "refused"}
     put(bureau, NUMBER, moment, [closed], now=long_ago + timedelta(days=1))
+    page = CasePage(desk, NUMBER).open()
+    assert page.send("parties", party=str(ids(bureau)[0]), name="章三").status_code == 303
     now = datetime.now(UTC)
     assert purge(bureau, CLERK, due(bureau, now), now) == 1
-    page = CasePage(desk, NUMBER).open()
-    assert "按期清除" in page.text
+    (party,) = rows_of(bureau, NUMBER, "party")
+    assert {party[name] for name in party if name.endswith(("_sealed", "_found"))} == {""}
+    assert "按期清除" in page.open().text
     assert not any(map(page.offers, ("open", "parties", "property", "materials", "withholding")))
     refused = desk.post(f"/desk/cases/{NUMBER}/parties", seen="9999", role="victim", name="王五")
     assert refused.status_code == 409 and len(people(bureau)) == 1
@@ -224,6 +230,8 @@ def test_property_is_taken_in_moved_and_returned_each_on_its_day(
     assert said[2][1]["place"] == ["二号库", "三号库"]
     shown = site_of(bureau).test_client().scan(bureau, issue).text  # type: ignore[attr-defined]
     assert "已发还" in shown and "三号库" in shown
+    cash = "9" * 30
+    assert page.open().send("property", do="settle", thing=cash, day=day(0)).status_code == 404
     assert desk.post(f"/desk/cases/{NUMBER}/property", do="move").status_code == 409
     assert verify(bureau.db) == []
 

@@ -178,7 +178,7 @@ def test_what_the_case_system_says_while_disclosure_is_asked_for_ends_the_reques
     told(bureau, "privacy")
     late = {"seen": desk.open().form("milestones")["seen"]}
     answer = chief.browser.post(f"/desk/cases/{NUMBER}/withholding/approve", seen=late["seen"])
-    assert answer.status_code == 409 and "已没有等待审批的申请" in answer.text
+    assert answer.status_code == 409 and "本案是否公开已有变化" in answer.text
     assert not chief.open().offers("approve")
 
 

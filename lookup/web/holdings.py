@@ -11,7 +11,7 @@ from lookup.beijing import utc_now
 from lookup.bureau import Bureau
 from lookup.casefile import take_case
 from lookup.cases import OnFile
-from lookup.course import rows_of
+from lookup.course import IN_CUSTODY, rows_of
 from lookup.database import Record
 from lookup.issues import find_live
 from lookup.language import Text
@@ -19,7 +19,7 @@ from lookup.materials import asked_for, receive_material, request_materials
 from lookup.people import open_person, people_of, put_person, require_person
 from lookup.reach import reach_case
 from lookup.sealing import mask_name, mask_phone
-from lookup.seized import KEPT, add_thing, change_thing
+from lookup.seized import add_thing, change_thing
 from lookup.staff import Staff
 from lookup.trail import Change, change
 from lookup.typed import read_day, read_part, read_words, refusal
@@ -104,7 +104,8 @@ def put_property(number: str) -> AnyResponse:
         elif do == "settle":
             change_thing(ongoing, case, thing, "status", form.get("status", ""), day)
         else:
-            record = read_part(the_bureau(), ongoing, case, "property", {**form, "status": KEPT})
+            told = {**form, "status": IN_CUSTODY}
+            record = read_part(the_bureau(), ongoing, case, "property", told)
             add_thing(ongoing, case, record.seized[0], day)
 
     return _answer(number, f"{do}-{thing or 'new'}", said("holdings_property_saved"), put)
