@@ -237,14 +237,24 @@ def _row(
     reached: Mapping[str, str | None],
     today: date,
 ) -> Row:
-    kind = bureau.kinds[case["kind"]]
+    kind, name, stage = (
+        bureau.kinds.get(case["kind"]),
+        _kind_of(bureau, case),
+        STAGES[case["stage"]],
+    )
+    if kind is None or (clock and not kind.has_step(clock["step"])):
+        return Row(case, name, stage, None, None)  # kinds have changed since days were reckoned
     rule = kind.milestone(clock["step"]) if clock else kind.awaited(reached)
     counted, term = rule.clock if rule else None, None
     if clock and counted:
         counted_from = kind.milestone(counted.counted_from).name
         term = read_term(clock, counted_from, counted.basis, today)
-    awaited = rule.expected or rule.name if rule else None
-    return Row(case, kind.name, STAGES[case["stage"]], awaited, term)
+    return Row(case, name, stage, rule.expected or rule.name if rule else None, term)
+
+
+def _kind_of(bureau: Bureau, case: Record) -> Text:
+    kind = bureau.kinds.get(case["kind"])
+    return kind.name if kind else Text(case["kind"], case["kind"])
 
 
 def choices(kinds: Kinds) -> Iterator[tuple[str, Text]]:
@@ -285,6 +295,6 @@ def record_for_many(
 
 def _require_kind(bureau: Bureau, case: Record, kind: str) -> None:
     if case["kind"] != kind:
-        own = bureau.kinds[case["kind"]].name
+        own = _kind_of(bureau, case)
         zh, en = f"本案是{own.zh}案件。", f"This is a case of the kind “{own.en}”."
         raise Refused("choice", kind, zh, en)

@@ -7,6 +7,8 @@ from lookup.database import Database
 from lookup.errors import Throttled
 from lookup.language import Text
 
+_NOTHING_ELSE = Text("", "")
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -17,13 +19,13 @@ class Limit:
 
 
 def count_try(
-    db: Database, limits: Mapping[str, Limit], now: int, instead: Text = Text("", "")
+    db: Database, limits: Mapping[str, Limit], now: int, instead: Text = _NOTHING_ELSE
 ) -> None:
     """Count one try in each bucket; raises Throttled where one is over its limit.
 
     The try is counted before it is judged, so that parallel guesses cannot slip through; a try
-    that proves right is taken back with `forgive_try`. ``now`` is in seconds since the epoch; ``instead`` says what else can be
-    done than wait.
+    that proves right is taken back with `forgive_try`. ``now`` is in seconds since the epoch,
+    ``instead`` says what else can be done than wait.
     """
     with db.transaction():
         over = [bucket for bucket, limit in limits.items() if _count(db, bucket, limit, now)]

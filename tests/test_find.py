@@ -274,6 +274,9 @@ def test_the_stage_is_what_the_kind_makes_of_the_milestones(bureau: Bureau, tmp_
     )
     assert checked.awaited and checked.awaited.en == "issue" and checked.term
     assert (passed.awaited, passed.term) == (None, None)
+    # A kind that is configured no more is listed by its code.
+    rows, _ = find_cases(bureau, CHIEF, Question(text="permit-"), utc_now())
+    assert {row.kind.en for row in rows} == {"permit"} and not any(row.term for row in rows)
     town.db.close()
 
 

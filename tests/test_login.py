@@ -1,5 +1,7 @@
 """Logging in: who gets in, for how long, and what ends it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +31,14 @@ def browser(bureau: Bureau) -> Browser:
 
 def is_in(browser: Browser) -> bool:
     return browser.get("/account").status_code == 200
+
+
+@contextmanager
+def refusing_writes(bureau: Bureau) -> Iterator[None]:
+    """While the table of cases is away, as while a database is being restored."""
+    bureau.db.run("ALTER TABLE cases RENAME TO elsewhere")
+    yield
+    bureau.db.run("ALTER TABLE elsewhere RENAME TO cases")
 
 
 def row(bureau: Bureau, login: str = "liming") -> dict[str, Any]:
@@ -320,3 +330,14 @@ def test_an_account_that_will_not_do_is_refused_by_field(
     with pytest.raises(Refused) as refused, change(bureau.db, CLERK) as ongoing:
         staff.add_staff(ongoing, login, name, role, STATION)
     assert refused.value.field == field
+
+
+def test_what_cannot_be_saved_now_can_be_sent_again(bureau: Bureau, browser: Browser) -> None:
+    browser.log_in("liming")
+    sent = {"csrf_token": browser.token(), "number": "A1", "parties.0.name": "王芳"}
+    with refusing_writes(bureau):
+        answer = browser.client.post("/desk/new", data=sent)
+    assert answer.status_code == 503
+    assert 'action="/desk/new"' in answer.text
+    assert 'name="parties.0.name" value="王芳"' in answer.text
+    assert bureau.db.rows("SELECT id FROM cases") == []

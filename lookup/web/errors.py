@@ -29,7 +29,7 @@ def register(app: Flask) -> None:
     headers.register(app)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(headers.CrossSite, _cross_site)
-    app.register_error_handler(StorageError, _storage)
+    app.register_error_handler(StorageError, storage_page)
     for kind in _OURS:
         app.register_error_handler(kind, _ours)
     app.log_exception = _log_fault  # type: ignore[method-assign]
@@ -74,7 +74,8 @@ def _ours(error: DaylightError) -> Response:
     return answer
 
 
-def _storage(error: StorageError) -> Response:
+def storage_page(error: StorageError) -> Response:
+    """The page that says that the database cannot be used."""
     # The sentence names files and settings: it is for the administrator alone.
     current_app.logger.error("storage: %s", error)
     answer = message(503, "storage_title", _general("storage"))

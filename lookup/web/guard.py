@@ -4,7 +4,7 @@ A staff session is Flask's signed cookie with the secret of a session kept in th
 anti-forgery tokens (Flask-WTF) belong to it and end with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 from flask import Flask, Response, current_app, flash, g, redirect, request, session, url_for
@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lookup.beijing import utc_now
 from lookup.bureau import Bureau
+from lookup.errors import StorageError
 from lookup.language import Text
 from lookup.roles import ALL_POWERS, POWERS, Power
 from lookup.sessions import live_session, start_session
 from lookup.staff import Staff, read_staff
-from lookup.web.errors import message
+from lookup.web.errors import message, storage_page
 from lookup.web.headers import SAFE
 from lookup.web.pages import page, the_bureau
 from lookup.web.wording import said
@@ -80,6 +81,7 @@ def register(app: Flask) -> None:
     csrf.init_app(app)
     app.before_request(_stand_guard)
     app.register_error_handler(CSRFError, _forged)
+    app.register_error_handler(StorageError, _not_saved)
     undeclared = [name for name in app.view_functions if not access_of(app, name)]
     if undeclared:
         raise RuntimeError(f"nobody said who may call {undeclared}")
@@ -124,6 +126,13 @@ def tell(text: Text) -> None:
     flash(list(text))  # type: ignore[arg-type]
 
 
+def send_again_page(
+    status: int, title: Text, text: Text, target: str, carried: Sequence[tuple[str, str]]
+) -> Response:
+    """What was posted and not saved, one press away from being sent again."""
+    return staff_page("resume.html", status, title=title, text=text, target=target, carried=carried)
+
+
 def log_in_page(status: int, wanted: str, **values: Any) -> Response:
     """The form to log in; ``carried`` is a post that came without a session."""
     named: dict[str, Any] = {"mistake": None, "login": "", "carried": []}
@@ -160,8 +169,21 @@ def _ask_to_log_in() -> AnyResponse:
         fields = list(request.form.items(multi=True))
     except RequestEntityTooLarge:
         fields = []  # with a file, which is chosen anew
-    carried = [(name, value) for name, value in fields if name not in _NOT_CARRIED]
-    return log_in_page(401, request.path, mistake=said("staff_session_over"), carried=carried)
+    return log_in_page(401, request.path, mistake=said("staff_session_over"), carried=_kept(fields))
+
+
+def _kept(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in fields if name not in _NOT_CARRIED]
+
+
+def _not_saved(error: StorageError) -> Response:
+    """What staff sent while nothing could be saved can be sent again as it is."""
+    answer = storage_page(error)
+    if request.method in SAFE or not g.get("staff"):
+        return answer
+    carried = _kept(request.form.items(multi=True))
+    text = said("staff_not_saved_text")
+    return send_again_page(503, said("storage_title"), text, request.path, carried)
 
 
 def _forged(_: CSRFError) -> Response:

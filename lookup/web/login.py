@@ -14,6 +14,7 @@ from lookup.web.guard import (
     csrf,
     log_in_page,
     present_staff,
+    send_again_page,
     staff_page,
     tell,
     the_staff,
@@ -52,7 +53,8 @@ def log_in() -> AnyResponse:
     begin_session(bureau, who)
     g.pop("staff", None)
     if _carried():
-        return staff_page("resume.html", target=wanted or _home(who), carried=_carried())
+        title, text = said("staff_resume_title"), said("staff_resume_text")
+        return send_again_page(200, title, text, wanted or _home(who), _carried())
     return redirect(wanted or _home(who), 303)
 
 
