@@ -4,8 +4,14 @@ Parameters and rules follow the OWASP password storage cheat sheet and ASVS 5.0,
 demands for signs or capitals, no expiry, but none that a list or a look at the account would tell.
 """
 
+import ctypes
+import json
 import secrets
+import subprocess
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from lookup.errors import Refused
@@ -16,6 +22,11 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 10, 200
 # Of zxcvbn's five steps (0–4), the one that withstands guessing by a program on the site.
 _STRONG = 3
+_MOST_SCORED = 72  # it refuses longer ones, and none of these is weak by its length
+_SCORE = """import json, sys, zxcvbn
+print(zxcvbn.zxcvbn(**json.load(sys.stdin))["score"])"""
+_LONGEST_SECONDS = 20
+_M_MMAP_THRESHOLD = -3  # malloc.h
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
@@ -55,10 +66,7 @@ def require_strong(password: str, known: Sequence[str]) -> None:
             f"新密码须为 {SHORTEST} 至 {LONGEST} 个字符，可以是一句话。",
             f"The new password needs {SHORTEST} to {LONGEST} characters; a sentence will do.",
         )
-    # Loaded here alone: its word lists take 12 MB.
-    from zxcvbn import zxcvbn
-
-    if zxcvbn(password[:72], user_inputs=[word for word in known if word])["score"] < _STRONG:
+    if _score(password, known) < _STRONG:
         raise Refused(
             "new",
             "",
@@ -68,7 +76,28 @@ def require_strong(password: str, known: Sequence[str]) -> None:
         )
 
 
+def _score(password: str, known: Sequence[str]) -> int:
+    """How hard a password is to guess, by zxcvbn.
+
+    In a process of its own: its word lists would stay in the worker with 30 MB.
+    """
+    asked = {"password": password[:_MOST_SCORED], "user_inputs": [word for word in known if word]}
+    told = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", _SCORE],
+        input=json.dumps(asked).encode(),
+        capture_output=True,
+        check=True,
+        timeout=_LONGEST_SECONDS,
+    )
+    return int(told.stdout)
+
+
+@cache
 def _hasher() -> "PasswordHasher":
     from argon2 import PasswordHasher
 
+    # A hash fills 19 MB, which glibc would keep for the worker's life after the second one:
+    # as a block of its own it goes back at once.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
     return PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
