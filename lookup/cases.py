@@ -177,7 +177,7 @@ def _register(
     entry = {"unit": record.unit, "kind": record.kind.code, "as_of": as_of.text}
     entry |= {"withheld": withheld} if withheld else {}
     change.record("case.registered", record.number, **entry, parties=parties, **steps)
-    return Put("new", list(record.warnings))
+    return Put("new", [*record.warnings, *hand.warnings])
 
 
 def move_on(

@@ -81,9 +81,9 @@ class HandIn(Struct, forbid_unknown_fields=True):
     channel: Prose | None = None
     reported_at: Seen | None = None
     taken_in_at: Seen | None = None
-    parties: list[HandInParty] | None = None
-    milestones: list[HandInMilestone] | None = None
-    property: list[HandInProperty] | None = None
+    parties: Annotated[list[HandInParty], Meta(max_length=50)] | None = None
+    milestones: Annotated[list[HandInMilestone], Meta(max_length=50)] | None = None
+    property: Annotated[list[HandInProperty], Meta(max_length=500)] | None = None
     withheld_reason: Word | None = None
     remark: Remark | None = None
 

@@ -12,6 +12,7 @@ from lookup.language import Text, plain
 INTAKE = "intake"
 REPORTED = "reported"
 BY_HAND = "desk"
+BY_UPLOAD = "upload"  # a register that a person at a desk handed in
 _BRACKETS = str.maketrans("〔[【〕]】", "((()))")
 # As the columns of registers call them.
 _TIMES = {REPORTED: Text("报案", "Reported"), INTAKE: Text("受案", "Taken in")}

@@ -20,11 +20,18 @@ _KEPT = timedelta(days=30)
 _LONGEST_AGENT = 200
 
 
-def start_session(db: Database, staff_id: int, address: str, agent: str, now: datetime) -> str:
-    """Begin a session; the secret that the browser keeps."""
+def start_session(
+    db: Database, staff_id: int, address: str, agent: str, now: datetime, before: str = ""
+) -> str:
+    """Begin a session; the secret that the browser keeps instead of the one ``before``."""
     secret = secrets.token_urlsafe(32)
     with db.transaction():
         db.run("DELETE FROM session WHERE seen_at < :long_ago", long_ago=utc_text(now - _KEPT))
+        db.run(
+            "UPDATE session SET ended_at = :now WHERE id = :before AND ended_at IS NULL",
+            now=utc_text(now),
+            before=_id(before),
+        )
         db.run(
             """INSERT INTO session (id, staff_id, started_at, seen_at, address, agent)
             VALUES (:id, :staff_id, :now, :now, :address, :agent)""",

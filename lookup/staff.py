@@ -158,19 +158,31 @@ def reset_password(change: Change, one: Record) -> str:
     return password
 
 
-def choose_password(bureau: Bureau, change: Change, who: Staff, old: str, new: str) -> None:
-    """Change the own password; all sessions end. Raises Refused for ``old`` or ``new``."""
-    kept = change.db.row("SELECT password FROM staff WHERE id = :id", id=who.id)
-    if kept is None or not passwords.matches(kept["password"], old):
+def recheck(bureau: Bureau, who: Staff, password: str, address: str, now: datetime) -> None:
+    """Make sure that it is really who is logged in, by the present password.
+
+    Raises Refused for ``old``, and Throttled: a browser left alone must not be guessed with.
+    """
+    try:
+        admit(bureau, who.login, password, address, now)
+    except Refused:
         zh, en = "现在的密码不对，请重新输入。", "The present password is wrong; please try again."
-        raise Refused("old", "", zh, en)
+        raise Refused("old", "", zh, en) from None
+
+
+def choose_password(bureau: Bureau, change: Change, who: Staff, old: str, new: str) -> None:
+    """Change the own password from ``old``, which was rechecked; all sessions end.
+
+    Raises Refused for ``new``.
+    """
     if old == new:
         zh, en = (
             "新密码与现在的相同，请换一个。",
             "The new password is the present one; choose another.",
         )
         raise Refused("new", "", zh, en)
-    passwords.require_strong(new, [who.login, who.name, who.badge, bureau.config.bureau_name])
+    own = (who.login, who.name, who.badge, who.unit_name, bureau.config.bureau_name)
+    passwords.require_strong(new, own)
     _set_password(change, who.id, new, must_change=False)
     change.record("staff.password_changed", login=who.login)
 
@@ -257,7 +269,8 @@ def _require_unit(db: Database, unit: str, within: str | None) -> None:
 
 
 def _refuse_own(change: Change, one: Record) -> None:
-    if change.actor == Actor(actor_name(one["name"], one["login"]), BY_HAND):
+    # The login at the end of a name tells: the name itself may be changed meanwhile.
+    if change.actor.via == BY_HAND and change.actor.name.split()[-1] == one["login"]:
         raise Refused(
             "login",
             one["login"],

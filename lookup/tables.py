@@ -84,9 +84,9 @@ class Table:
     def __iter__(self) -> Iterator[Row]:
         width = len(self.columns)
         for number, found in self._rows:
-            if _is_blank(found):
-                continue
             cells = [as_meant(cell) for cell in found]
+            if _is_blank(cells):
+                continue
             excess = () if _is_blank(cells[width:]) else tuple(cells[width:])
             yield Row(
                 number, dict(zip(self.columns, chain(cells, repeat("")), strict=False)), excess

@@ -28,7 +28,7 @@ _HASHED = ("position", "at", "actor", "via", "action", "case_number", "detail")
 
 @dataclass(frozen=True)
 class Actor:
-    """Who changes something and by which way in: command, register, web, desk, api, demo."""
+    """Who changes something and by which way in: `entries` has the words for each."""
 
     name: str
     via: str

@@ -57,7 +57,7 @@ def search(db: Database, unit: str, sought: Sought, before: int = NEWEST) -> lis
         WHERE {" AND ".join(["position < :before", *asked])}
         ORDER BY position DESC LIMIT {PAGE + 1}""",
         unit=unit,
-        before=min(before, NEWEST),
+        before=max(0, min(before, NEWEST)),
         **values,
     )
 

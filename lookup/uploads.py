@@ -26,6 +26,7 @@ from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused
 from lookup.language import Text, plain
 from lookup.reach import units_within
+from lookup.records import BY_UPLOAD
 from lookup.register import import_cases
 from lookup.rejects import REJECT_COLUMNS
 from lookup.staff import Staff
@@ -149,7 +150,7 @@ def _imported(
 ) -> Upload:
     """The upload with what became of its rows; without its content where they were taken in."""
     # By file, not by hand: what staff entered by hand stands against it.
-    actor, as_of = Actor(who.actor.name, "register"), _as_of(upload, now)
+    actor, as_of = Actor(who.actor.name, BY_UPLOAD), _as_of(upload, now)
     reach = frozenset(units_within(bureau.db, who.unit))
     with as_file(upload.name, upload.content) as path:
         out = path.with_name(f"{path.name}.rejects")

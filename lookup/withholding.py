@@ -3,9 +3,9 @@
 from lookup.beijing import beijing_day
 from lookup.byhand import mark_by_hand
 from lookup.database import Database, Record
-from lookup.errors import Conflict
+from lookup.errors import Conflict, Refused
 from lookup.language import Text
-from lookup.records import BY_HAND, Hand
+from lookup.records import BY_HAND, BY_UPLOAD, Hand
 from lookup.trail import Actor, Change
 from lookup.typed import read_words, refusal
 from lookup.vocabulary import WITHHELD_REASONS
@@ -13,6 +13,11 @@ from lookup.vocabulary import WITHHELD_REASONS
 # Among what was entered by hand: that two at the desk disclosed the case.
 _FIELD = "withheld_reason"
 _DISCLOSED = Text("公开", "disclosed")
+_ASKED = (
+    "是否公开由另一人批准：本行已作为申请提出，或者沿用现状。",
+    "Whether a case is disclosed wants a second person: this row counts as a request, or changes "
+    "nothing.",
+)
 _OTHERWISE = (
     "本案是否公开已有变化，没有改动。请看过现在的情况再办。",
     "Whether the case is disclosed has changed meanwhile; nothing was done. Look at it again.",
@@ -44,6 +49,8 @@ def put(
         return was, False
     if told and not hand.writes and hand.stands(_FIELD, _DISCLOSED, WITHHELD_REASONS[told]):
         return was, False
+    if change.actor.via == BY_UPLOAD and (live or told):
+        return _ask(change, case_id, live, told, hand), live is None
     if live:
         _mark(change, live, "ended")
     if told:
@@ -51,6 +58,17 @@ def put(
     else:
         _show_all(change, case_id)
     return told, True
+
+
+def _ask(change: Change, case_id: int, live: Record | None, told: str, hand: Hand) -> str:
+    """Take what a register handed in by a person says as that person's request, for she could have
+    written the file herself; the reason then in force."""
+    hand.warnings.append(Refused(_FIELD, told, *_ASKED))
+    if live is None:
+        _begin(change, case_id, told)
+    elif not told and not requester(live):
+        _mark(change, live, "end_requested")
+    return str(live["reason"]) if live else told
 
 
 def ask_to_withhold(change: Change, case: Record, reason: str) -> None:
@@ -123,8 +141,8 @@ def decide(change: Change, case: Record, *, approved: bool, why: str = "") -> No
 
 
 def _begin(change: Change, case_id: int, reason: str) -> None:
-    """What the desk withholds waits for a second person."""
-    by_hand = change.actor.via == BY_HAND
+    """What a person at the desk withholds waits for a second one."""
+    by_hand = change.actor.via in (BY_HAND, BY_UPLOAD)
     change.db.run(
         """INSERT INTO withholding (case_id, reason, requested_at, requested_by, approved_at,
             approved_by, ended_by, via)

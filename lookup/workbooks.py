@@ -19,8 +19,9 @@ from lookup.errors import FileError
 Grid = Iterator[tuple[int, tuple[Any, ...]]]
 _LAST_ROW = 1_048_576  # of a worksheet: a row said to lie beyond would be reached by empty ones
 _MOST_UNPACKED = 4 << 30  # bytes
-_MOST_SWELLING = 200  # unpacked / packed; registers reach about 20
-_UNSUSPICIOUS = 64 << 20  # bytes unpacked, however well they packed
+_MOST_SWELLING = 100  # unpacked / packed; registers reach about 20
+_UNSUSPICIOUS = 8 << 20  # bytes unpacked, however well they packed
+_LONGEST_ROW = 200_000  # elements: a row of the widest sheet has 16,384 cells of a few each
 _STRICT = b"http://purl.oclc.org/ooxml/"  # openpyxl finds nothing in such a workbook
 _FORMAT_LITERALS = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
 # Number formats that Chinese Excel shows as dates and times but leaves out of the file
@@ -78,20 +79,31 @@ def _check_archive(path: Path, raw: BinaryIO) -> None:
             raise unfit(path, zh, "is saved as Strict Open XML")
         for part in parts:
             with archive.open(part) as xml:
-                if _declares_doctype(xml):
-                    raise unfit(path, "含有 XML 实体声明", "declares XML entities")
+                _check_part(path, xml)
 
 
-def _declares_doctype(xml: IO[bytes]) -> bool:
-    """Whether an XML part has a document type, in which alone entities can be declared."""
-    met: list[bool] = []
+def _check_part(path: Path, xml: IO[bytes]) -> None:
+    """Refuse a document type, in which alone entities can be declared, and a row without end,
+    which the real parser would build whole in memory."""
+    since_row: int | None = None  # None in what is no worksheet
+
+    def refuse_doctype(*_: object) -> None:
+        raise unfit(path, "含有 XML 实体声明", "declares XML entities")
+
+    def count(name: str, _: object) -> None:
+        nonlocal since_row
+        if name.rpartition(":")[2] in ("row", "sheetData"):
+            since_row = 0
+        elif since_row is not None:
+            since_row += 1
+            if since_row > _LONGEST_ROW:
+                raise unfit(path, "有一行的单元格过多", "has a row with too many cells")
+
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = lambda *_: met.append(True)
-    parser.StartElementHandler = lambda *_: met.append(False)
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse_doctype, count
     with suppress(expat.ExpatError):  # a picture, or for the real parser to stumble over
-        while not met and (chunk := xml.read(1 << 16)):
+        while chunk := xml.read(1 << 16):
             parser.Parse(chunk)
-    return met[:1] == [True]
 
 
 def _in_batches(path: Path, rows: Rows) -> Rows:

@@ -104,6 +104,14 @@ def test_any_scrap_finds_a_case_in_whatever_width_and_case_it_is_typed(bureau: B
     assert sought(desk, "  ") == sought(desk, "") != []
 
 
+def test_a_name_is_found_only_by_who_may_open_it(bureau: Bureau) -> None:
+    """Finding somebody by name is learning that he has a case here."""
+    put(bureau, "A1", days_ago(2))
+    auditor = at_work(bureau, "auditor")
+    assert sought(auditor, "张三") == sought(auditor, "13800138000") == []
+    assert sought(auditor, "张某") == ["A1"]
+
+
 def test_a_wildcard_is_only_itself(bureau: Bureau) -> None:
     desk = at_work(bureau)
     put(bureau, "A_1", days_ago(2), name="百分之50%案!")
@@ -393,7 +401,7 @@ def test_who_only_reads_finds_and_records_nothing(bureau: Bureau) -> None:
         page = reader.get("/desk/")
         assert listed(page) == ["A1"] and 'name="case"' not in page.text
         assert "/desk/milestones" not in page.text
-        assert sought(reader, "张三") == ["A1"]
+        assert sought(reader, "张某") == ["A1"]
         told: dict[str, Any] = {"case": "A1", "choice": "criminal filing filed"}
         assert reader.post("/desk/milestones", **told).status_code == 403
     keeper = at_work(bureau, "administrator")

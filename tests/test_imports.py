@@ -96,7 +96,7 @@ def test_a_register_is_previewed_then_imported_once_and_not_kept(
     assert counts(after) == expected and "已导入" in after.text
     assert cases(bureau) == 2
     [entry] = bureau.db.rows("SELECT * FROM trail_entry WHERE action = 'register.imported'")
-    assert (entry["actor"], entry["via"]) == (f"李明 supervisor.{EAST}", "register")
+    assert (entry["actor"], entry["via"]) == (f"李明 supervisor.{EAST}", "upload")
     assert '"file":"十一月.csv"' in entry["detail"]
     kept = uploads.Upload(**_opened(bureau))
     assert kept.content == b"" and "欧阳春" not in kept.rejects
@@ -295,3 +295,37 @@ def test_who_was_moved_meanwhile_imports_no_further_than_the_present_reach(
     chief.post(where)
     assert counts(chief.get(where))["新增"] == 1
     assert bureau.db.rows("SELECT number FROM cases") == [{"number": "A2"}]
+
+
+def test_a_file_hides_and_shows_nothing_without_a_second_person(
+    bureau: Bureau, chief: Browser
+) -> None:
+    """Whoever uploads a register could have written it herself."""
+    hidden = {"是否公开": "否", "不公开理由": "个人隐私"}
+
+    def held(number: str) -> list[dict[str, Any]]:
+        case = require_case(bureau.db, number)
+        return bureau.db.rows(
+            "SELECT * FROM withholding WHERE case_id = :id AND ended_at IS NULL", id=case["id"]
+        )
+
+    def take(*rows: Cells) -> str:
+        there, _ = previewed(chief, list(rows), as_of=beijing_day(datetime.now(UTC)).isoformat())
+        assert chief.post(there).status_code == 303
+        return chief.get(there).text
+
+    said = take(fresh("A1", **hidden), fresh("A2"))
+    assert "另一人批准" in said
+    assert [one["approved_at"] for one in held("A1")] == [None]
+    take(fresh("A1", **hidden), fresh("A2", **hidden))
+    assert [one["approved_at"] for one in (*held("A1"), *held("A2"))] == [None, None]
+    refused = chief.post("/desk/cases/A1/withholding/approve", seen="99999")
+    assert refused.status_code == 422
+
+    put(bureau, "A3", days_ago(3), withheld_reason="minor")
+    shown = fresh("A3", 报案人="张三", 报案人电话="13800138000", 是否公开="是")
+    take(shown)
+    (still,) = held("A3")
+    assert still["end_requested_by"] == still["end_requested_by"].strip() != ""
+    take(shown)
+    assert held("A3") == [still]

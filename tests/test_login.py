@@ -12,6 +12,7 @@ from lookup import sessions, staff
 from lookup.beijing import utc_text
 from lookup.bureau import Bureau
 from lookup.errors import Refused, Throttled
+from lookup.passwords import require_strong
 from lookup.staff import admit, change_staff, require_staff, reset_password, set_enabled
 from lookup.trail import Actor, change
 from tests.office import BUREAU, EAST, PASSWORD, STATION, Browser, browser_of, hire
@@ -341,3 +342,35 @@ def test_what_cannot_be_saved_now_can_be_sent_again(bureau: Bureau, browser: Bro
     assert 'action="/desk/new"' in answer.text
     assert 'name="parties.0.name" value="王芳"' in answer.text
     assert bureau.db.rows("SELECT id FROM cases") == []
+
+
+def test_the_present_password_cannot_be_guessed_in_a_borrowed_browser(
+    bureau: Bureau, browser: Browser
+) -> None:
+    browser.log_in("liming")
+    new = "seven herons fly at noon"
+
+    def sent(old: str) -> int:
+        return browser.post("/account/password", old=old, new=new, again=new).status_code
+
+    assert [sent(f"guess {n}") for n in range(12)] == [422] * 10 + [429] * 2
+    assert sent(PASSWORD) == 429
+
+
+def test_logging_in_again_ends_the_session_before(bureau: Bureau, browser: Browser) -> None:
+    browser.log_in("liming")
+    with browser.client.session_transaction(base_url=SITE) as kept:
+        before = kept["secret"]
+    token = browser.token()
+    sent = {"csrf_token": token, "login": "liming", "password": PASSWORD}
+    assert browser.client.post("/login", data=sent).status_code == 303
+    assert sessions.live_session(bureau.db, before, datetime.now(UTC)) is None
+    assert is_in(browser)
+
+
+@pytest.mark.parametrize(
+    "weak", ["woaini1314520", "desk-desk-desk", "锦江路派出所2026", "daylight2026!"]
+)
+def test_what_lies_near_at_hand_is_no_password(weak: str) -> None:
+    with pytest.raises(Refused, match="easy to guess"):
+        require_strong(weak, ["desk", "李明", "510123", "锦江路派出所"])

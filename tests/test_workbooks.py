@@ -176,6 +176,10 @@ def bomb(path: Path) -> None:
         archive.writestr("xl/media/bomb.bin", bytes(100 << 20))
 
 
+def a_row_without_end(path: Path) -> None:
+    with_sheet(path, b"</row>", b"<c/>" * 300_000 + b"</row>")
+
+
 def a_row_too_far(path: Path) -> None:
     with_sheet(path, b'<row r="2"', b'<row r="99999999999"')
 
@@ -206,6 +210,7 @@ def strict(path: Path) -> None:
         (with_entities, "实体", "XML entities"),
         (with_entities_in_utf_16, "实体", "XML entities"),
         (bomb, "解压后有 100 MB", "unpack to 100 MB"),
+        (a_row_without_end, "单元格过多", "too many cells"),
         (a_row_too_far, "超过 1048576 行", "more than 1048576 rows"),
         (other_archive, "ZIP 压缩包", "a ZIP archive"),
         (strict, "严格 Open XML", "Strict Open XML"),

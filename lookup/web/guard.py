@@ -88,10 +88,11 @@ def register(app: Flask) -> None:
 
 
 def begin_session(bureau: Bureau, who: Staff) -> None:
-    """Log somebody in on this browser; whatever the browser held before is dropped."""
+    """Log somebody in on this browser; whatever session the browser held before ends."""
+    before = session.get("secret", "")
     session.clear()
     address, agent = request.remote_addr or "", request.user_agent.string
-    session["secret"] = start_session(bureau.db, who.id, address, agent, utc_now())
+    session["secret"] = start_session(bureau.db, who.id, address, agent, utc_now(), before)
 
 
 def present_staff() -> Staff | None:
@@ -155,6 +156,7 @@ def _stand_guard() -> AnyResponse | None:
             request.max_content_length = getattr(view, "largest", None)
         csrf.protect()
     if not may:
+        current_app.logger.warning("refused: %s to %s", request.endpoint, staff.login)
         return message(403, "staff_no_right_title", said("staff_no_right_text"))
     if staff.must_change and request.endpoint not in _STANDING:
         return redirect(url_for("login.password"), 303)

@@ -1,12 +1,12 @@
 """Logging in and out, the own password, the own sessions."""
 
-from flask import Blueprint, Response, g, redirect, request, session, url_for
+from flask import Blueprint, Response, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from lookup.beijing import utc_now
 from lookup.errors import Refused, Throttled
 from lookup.sessions import end_all, end_session, live_sessions
-from lookup.staff import Staff, admit, choose_password
+from lookup.staff import Staff, admit, choose_password, recheck
 from lookup.trail import change
 from lookup.web.guard import (
     allow,
@@ -46,6 +46,7 @@ def log_in() -> AnyResponse:
     try:
         who = admit(bureau, login, request.form.get("password", ""), request.remote_addr or "", now)
     except (Refused, Throttled) as error:
+        current_app.logger.warning("log-in refused: %r from %s", login[:40], request.remote_addr)
         status = 429 if isinstance(error, Throttled) else 422
         return log_in_page(status, wanted, mistake=error.text, login=login, carried=_carried())
     with change(bureau.db, who.actor, now) as ongoing:
@@ -68,6 +69,7 @@ def log_out() -> AnyResponse:
             end_all(ongoing, who.id)
         else:
             end_session(ongoing, who.id, g.session)
+        ongoing.record("staff.logged_out", login=who.login)
     session.clear()
     return redirect(url_for("login.log_in_form"), 303)
 
@@ -88,6 +90,7 @@ def change_password() -> AnyResponse:
     try:
         if new != again:
             raise Refused("again", "", *said("staff_passwords_differ"))
+        recheck(bureau, who, old, request.remote_addr or "", utc_now())
         with change(bureau.db, who.actor) as ongoing:
             choose_password(bureau, ongoing, who, old, new)
     except Refused as refusal:
