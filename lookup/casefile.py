@@ -16,7 +16,7 @@ from lookup.bureau import Bureau
 from lookup.cases import AsOf, OnFile, Put, move_on, read_kept
 from lookup.database import Database, Record
 from lookup.errors import Conflict, Refused
-from lookup.kinds import Kind
+from lookup.kinds import Kind, Milestone
 from lookup.language import Text, plain
 from lookup.parties import parties_of, warn_forgotten
 from lookup.progress import Progress, progress_for_staff
@@ -24,7 +24,7 @@ from lookup.reach import reach_case
 from lookup.records import CaseRefused, said_moment
 from lookup.staff import Staff
 from lookup.trail import Change
-from lookup.typed import read_words
+from lookup.typed import read_words, refusal
 from lookup.units import unit_codes
 
 # What is recorded of a case without changing anything that its forms show.
@@ -113,8 +113,7 @@ def choices_of(
 ) -> dict[str, Text]:
     """The names of the steps that may come next, each with each of its outcomes, by what a form
     says for them: "filing refused". The expected ones are first."""
-    outcomes = {step: row["outcome"] for step, row in reached.items()}
-    steps = [m for m in kind.milestones if m.step not in reached and m.may_follow(outcomes)]
+    steps = [m for m in kind.milestones if m.step not in reached and _may_come(kind, m, reached)]
     steps.sort(key=lambda one: one.step not in expected)
     codes = [
         f"{one.step} {outcome.code}" if outcome else one.step
@@ -122,6 +121,14 @@ def choices_of(
         for outcome in one.outcomes or (None,)
     ]
     return {code: name_choice(kind, code) for code in codes}
+
+
+def _may_come(kind: Kind, rule: Milestone, reached: Mapping[str, Record]) -> bool:
+    """Whether a step may be recorded next; after the end only what belongs to that end."""
+    outcomes = {step: row["outcome"] for step, row in reached.items()}
+    found = (kind.outcome_named(step, code) for step, code in outcomes.items() if code)
+    ended = {one.code for one in found if one and one.ends}
+    return rule.may_follow(outcomes) and (not ended or rule.only_after in ended)
 
 
 def name_choice(kind: Kind | None, code: str) -> Text:
@@ -198,6 +205,23 @@ def amend(
     return move_on(bureau, change, kept, record, AsOf(change.now), plain(why))
 
 
+def change_details(
+    bureau: Bureau, change: Change, kept: OnFile, told: Mapping[str, str], why: str = ""
+) -> None:
+    """Change what is said of a case itself; ``told`` has fields of the API's body.
+
+    Raises CaseRefused with all that is wrong, also where another unit gets the case and nobody
+    there is named: the complainant would be sent to who no longer has it.
+    """
+    amend(bureau, change, kept, told, why)
+    if told.get("unit") and not told.get("officer"):
+        raise refusal(
+            "officer",
+            "案件转到别的单位，请填写那里的主办民警，还没有定就填“待定”。",
+            "The case goes to another unit: name the officer in charge there, or write 待定.",
+        )
+
+
 def record_milestone(
     bureau: Bureau,
     change: Change,
@@ -246,7 +270,7 @@ def _untimely(
         was = reached[step]
         said = said_moment(Moment.read(was["happened_day"], was["happened_at"]))
         yield Refused("step", "", *_RECORDED.fill(name=rule.name, said=said))
-    elif not rule.may_follow({one: row["outcome"] for one, row in reached.items()}):
+    elif not _may_come(kind, rule, reached):
         yield Refused("step", "", *_TOO_SOON.fill(name=rule.name))
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from lookup import course, withholding
 from lookup.beijing import Moment, start_of_day, utc_text
 from lookup.bureau import Bureau
+from lookup.byhand import record_changes
 from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused
 from lookup.kinds import Kind
@@ -170,8 +171,7 @@ def _register(
         bureau, change, case, record.kind, hand, hidden=bool(withheld), backlog=as_of.backlog
     )
     steps = writer.put(record, course.Course())
-    if hand.writes:
-        hand.fields |= told.keys()
+    hand.fields |= told.keys() if hand.writes else set()
     _write(change, case, case, hand)
     start_clocks(bureau, case["id"], record.kind, writer.reached, writer.extended)
     entry = {"unit": record.unit, "kind": record.kind.code, "as_of": as_of.text}
@@ -185,7 +185,7 @@ def move_on(
 ) -> Put:
     """Move on a kept case known to be the one told of; ``why`` is recorded. Raises CaseRefused."""
     hand = Hand(change.actor.via == BY_HAND, set(json.loads(kept.case["by_hand"])), why=why)
-    differing = _differing(kept.case, record)
+    differing = _differing(kept.case, record, hand)
     behind = course.is_behind(kept.course, record, hand)
     if not hand.writes and _is_older(kept, record, as_of, hand, behind):
         left_alone = [_left_alone(record, as_of)] if behind or differing else []
@@ -202,7 +202,7 @@ def move_on(
     changes = {name: _entry(name, kept.case, case) for name in moved}
     changes |= _move_parts(bureau, change, replace(kept, case=case), record, hand, "kind" in moved)
     if changes:
-        change.record("case.changed", case["number"], **changes | ({"reason": why} if why else {}))
+        record_changes(change, case["number"], changes, why)
         case |= {"changed_at": change.at, "version": case["version"] + 1}
     if not hand.writes and (changes or as_of.stated):
         case["known_as_of"] = max(as_of.text, case["known_as_of"])
@@ -276,14 +276,14 @@ def _columns(fields: Mapping[str, Record]) -> Record:
     return {name: value for columns in fields.values() for name, value in columns.items()}
 
 
-def _differing(kept: Record, record: CaseRecord) -> dict[str, Record]:
+def _differing(kept: Record, record: CaseRecord, hand: Hand) -> dict[str, Record]:
     """The told fields that say something else than is kept."""
     return {
         name: columns
         for name, columns in _told(record).items()
         if not (
             agrees(_moment(name, columns), _moment(name, kept))
-            if name in _MOMENTS and kept[f"{_MOMENTS[name]}_day"]
+            if name in _MOMENTS and kept[f"{_MOMENTS[name]}_day"] and not hand.writes
             else columns.items() <= kept.items()
         )
     }

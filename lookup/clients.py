@@ -63,8 +63,8 @@ def add_client(change: Change, name: str, unit: str | None = None) -> str:
         at=change.at,
     )
     if made is None:
-        zh = f"“{name}”已有密钥；要换新的，请先用 revoke-client 吊销。"
-        en = f"“{name}” has a key; to get a new one, end it with revoke-client first."
+        zh = f"“{name}”已有密钥；要换新的，请先吊销它。"
+        en = f"“{name}” has a key; to get a new one, revoke it first."
         raise Refused("name", name, zh, en)
     change.record("client.added", name=name, unit=unit or "")
     return key

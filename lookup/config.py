@@ -152,7 +152,7 @@ def _public_url(written: str) -> str:
     address = _ADDRESS.fullmatch(url)
     if address is None or int(address[1] or 0) > _HIGHEST_PORT:
         raise ConfigError(
-            f"PUBLIC_URL“{written}”不是可用的网址，应形如 https://daylight.example.gov.cn,不带路径。",
+            f"PUBLIC_URL“{written}”不是可用的网址，应形如 https://daylight.example.gov.cn，不带路径。",
             f"PUBLIC_URL “{written}” is not a usable address; write it as "
             "https://daylight.example.gov.cn, without a path.",
         )

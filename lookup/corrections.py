@@ -44,7 +44,8 @@ def history_of(db: Database, number: str) -> History:
     """How what now stands came about, by part (milestones, extensions) and step, oldest first."""
     rows = db.rows(
         """SELECT * FROM trail_entry WHERE case_number = :number
-        AND action IN ('case.registered', 'case.changed', :taken_back) ORDER BY position""",
+        AND action IN ('case.registered', 'case.changed', 'case.moved', 'clock.extended',
+            'milestone.corrected', 'milestone.recorded', :taken_back) ORDER BY position""",
         number=number,
         taken_back=_TAKEN_BACK,
     )

@@ -137,7 +137,9 @@ class Writer:
             self._add(told, told.moment)
             return
         was = Moment.read(kept["happened_day"], kept["happened_at"])
-        moment = was if agrees(told.moment, was) else told.moment
+        # At the desk a bare day is meant: the hour on file was wrong.
+        same = agrees(told.moment, was) and not self.hand.writes
+        moment = was if same else told.moment
         outcome = told.outcome or kept["outcome"]
         if (moment, outcome) == (was, kept["outcome"]):
             return

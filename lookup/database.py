@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,6 +100,8 @@ class _Sqlite:
     def connect(self) -> Any:
         from sqlite_utils import Database as SqliteUtils
 
+        with suppress(OSError):  # for its owner alone; SQLite says what is wrong
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         raw = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection = SqliteUtils(raw)
         _enter_wal(connection)

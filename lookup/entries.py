@@ -49,7 +49,7 @@ _CODED: Mapping[str, Mapping[str, Text]] = {
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _NOTHING = Text("（无）", "(none)")
 _ALTERED = Text("有改动", "altered")
-_FORGOTTEN = Text("内容已按期清除", "its text was forgotten after the set time")
+_FORGOTTEN = Text("内容已按期清除", "its text was erased after the retention period")
 _SPACE, _COMMA, _BETWEEN = Text(" ", " "), Text("、", ", "), Text("；", "; ")
 
 
@@ -106,7 +106,10 @@ class _Teller:
         """The values of a table under the key ``within``, each with its label."""
         inner = _Teller(self.bureau, self.known | told)
         keys = sorted(told, key=lambda key: _ORDER.get(f"{within}.{key}", _ORDER.get(key, _LAST)))
-        return _joined((inner._part(key, told[key], within) for key in keys), between)
+        parts = {key: inner._part(key, told[key], within) for key in keys}
+        # What was stands in brackets behind what is now, so no mark goes between.
+        was = parts.pop("was", Text("", ""))
+        return _joined([_joined(parts.values(), between), was], Text("", " "))
 
     def _part(self, key: str, value: Any, within: str) -> Text:
         if within in _BY_STEP:
@@ -128,7 +131,9 @@ class _Teller:
         if any(isinstance(one, list | dict) for one in values):
             return _joined(said, _COMMA)
         if key in _ROWS:
-            return _joined(said, _plainly(_ROWS[key]))
+            # A range of one entry is one number.
+            ends = dict.fromkeys(said) if key == "positions" else said
+            return _joined(ends, _plainly(_ROWS[key]))
         if len(said) != 2 or key in _LISTS:
             return _joined(said, _COMMA)
         return _ALTERED if said[0] == said[1] else _joined(said, Text(" → ", " → "))
@@ -170,11 +175,11 @@ class _Teller:
 
 
 def _in_beijing(written: str) -> str:
-    """An instant as staff read it, anything else as it stands."""
+    """An instant as staff read it, to the minute where it is whole, anything else as it stands."""
     if not _INSTANT.fullmatch(written):
         return written
     try:
-        return said_moment(Moment.of(from_utc_text(written)))
+        return said_moment(Moment.of(from_utc_text(written))).removesuffix(":00")
     except ValueError:
         return written
 

@@ -69,6 +69,17 @@ def require_live(db: Database, party_id: int, ordinal: str) -> Record:
     return live
 
 
+def void_papers(db: Database) -> dict[int, str]:
+    """The parties whose paper was revoked and not replaced, each with the number of the case."""
+    rows = db.rows(
+        """SELECT party.id, cases.number FROM party JOIN cases ON cases.id = party.case_id
+        WHERE EXISTS (SELECT 1 FROM issue WHERE party_id = party.id)
+            AND NOT EXISTS (
+                SELECT 1 FROM issue WHERE party_id = party.id AND revoked_at IS NULL)"""
+    )
+    return {row["id"]: row["number"] for row in rows}
+
+
 def reissue(bureau: Bureau, change: Change, party_id: int, reason: str) -> Record:
     """A new issue in place of the live one, which stops working at once."""
     live = live_issue(bureau, change, party_id)

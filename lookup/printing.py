@@ -10,7 +10,7 @@ from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
 from lookup.database import Record
 from lookup.errors import FileError, NotFound
-from lookup.issues import hand_over, link, live_issue, manual_code, reissue
+from lookup.issues import hand_over, link, live_issue, manual_code, reissue, void_papers
 from lookup.language import Text
 from lookup.progress import Step, progress_of
 from lookup.records import number_key
@@ -127,6 +127,8 @@ def print_receipts(
     renders the very same papers. Raises FileError where the file cannot be written.
     """
     printed = Printed()
+    if order.reissue is None:
+        party_ids = _without_void(bureau, party_ids, printed)
     issues = _issues(bureau, party_ids, order, actor, now)
     receipts = (_noted(receipt_of(bureau, issue, now), issue, printed) for issue in issues)
     if target is None:
@@ -137,6 +139,23 @@ def print_receipts(
         _note_handed_over(bureau, party_ids, actor, now)
     _warn_of_address(bureau, printed)
     return printed
+
+
+def _without_void(bureau: Bureau, party_ids: Sequence[int], printed: Printed) -> list[int]:
+    """A paper that was revoked comes back by a reissue alone, never with a stack of others."""
+    void = void_papers(bureau.db)
+    for number in dict.fromkeys(void[one] for one in party_ids if one in void):
+        printed.warnings.append(
+            Text(
+                f"案件 {number}：回执已作废，没有打印；要补发请用 --reissue 并写明原因。",
+                f"Case {number}: its receipt was revoked and was not printed; to replace it use "
+                "--reissue with a reason.",
+            )
+        )
+    left = [one for one in party_ids if one not in void]
+    if party_ids and not left:
+        raise NotFound(*printed.warnings[0])
+    return left
 
 
 def receipt_of(bureau: Bureau, issue: Record, now: datetime) -> Receipt:

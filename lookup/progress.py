@@ -35,6 +35,7 @@ State = Literal["going", "overdue", "refused", "closed", "withheld"]
 _STATES: dict[State, Text] = {
     "going": Text("办理中", "In progress"),
     "closed": Text("已办结", "Closed"),
+    "refused": Text("不予办理", "Refused"),
     "withheld": Text("不在网上公开", "Not disclosed online"),
 }
 _IN_PERSON = Text(
@@ -172,7 +173,8 @@ class _Course:
         if self.state == "overdue":
             terms = (one.term for one in self.awaited if one.term)
             return max(terms, key=lambda term: self.today - term.due_day).standing_said
-        outcome = self._outcome(self._telling)
+        row = self._contestable if self.state == "refused" else self._telling
+        outcome = self._outcome(row) if row else None
         return outcome.name if outcome and self.state != "going" else _STATES[self.state]
 
     def headline(self) -> Text:
@@ -233,6 +235,13 @@ class _Course:
         found = (self.kind.remedies_after(*reached) for reached in self.reached.items())
         mine = (one for some in found for one in some if self.issue["role"] in one.roles)
         return tuple(self._way(remedy) for remedy in mine)
+
+    @property
+    def _contestable(self) -> Record | None:
+        """The milestone against which there is a remedy; others may have come after it."""
+        rows = self.milestones if self.kind else []
+        found = (r for r in rows if self.kind and self.kind.remedies_after(r["step"], r["outcome"]))
+        return next(found, None)
 
     @cached_property
     def _expected(self) -> Milestone | None:

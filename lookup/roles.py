@@ -15,7 +15,7 @@ STAFF_ROLES = Words(
     Word("desk_officer", Text("值班民警", "Desk officer")),
     Word("callback_officer", Text("回访员", "Call-back officer")),
     Word("auditor", Text("督察/法制", "Auditor")),
-    Word("supervisor", Text("所领导", "Supervisor")),
+    Word("supervisor", Text("主管领导", "Supervisor")),
     Word("administrator", Text("系统管理员", "Administrator")),
 )
 

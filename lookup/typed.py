@@ -8,7 +8,7 @@ from lookup.bodies import LONGEST, Bounds, read_case, read_moment
 from lookup.bureau import Bureau
 from lookup.database import Record
 from lookup.errors import Refused
-from lookup.records import CaseRecord, CaseRefused, prose
+from lookup.records import CaseRecord, CaseRefused, prose, said_moment
 from lookup.trail import Change
 from lookup.units import unit_codes
 
@@ -20,15 +20,17 @@ def read_part(
     CaseRefused with all that is wrong."""
     bounds = Bounds(bureau.kinds, unit_codes(change.db), Moment.of(change.now), strict=True)
     body = {name: case[name] for name in ("number", "kind", "unit")}
-    return read_case(body | {"taken_in_at": case["intake_day"], part: [told]}, bounds)
+    taken_in = said_moment(Moment.read(case["intake_day"], case["intake_at"]))
+    return read_case(body | {"taken_in_at": taken_in, part: [told]}, bounds)
 
 
 def read_words(field: str, written: str) -> str:
     """A short text that must be there; raises CaseRefused."""
     text = prose(written)
     if not 0 < len(text) <= LONGEST:
-        said = f"请填写，最多 {LONGEST} 字。", f"Fill this in, with at most {LONGEST} characters."
-        raise refusal(field, *said)
+        zh, en = ("请填写原因", "Give the reason") if field == "why" else ("请填写", "Fill this in")
+        most = f"，最多 {LONGEST} 字。", f", with at most {LONGEST} characters."
+        raise refusal(field, zh + most[0], en + most[1])
     return text
 
 

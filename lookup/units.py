@@ -40,10 +40,11 @@ def put_units(
     change.db.rows(change.db.take_turns)
     known = {unit["code"]: unit for unit in change.db.rows("SELECT * FROM unit")}
     incoming = _checked(units, set(known))
+    _refuse_rings(incoming, known)
     if within is not None:
         _refuse_beyond(within, incoming, known)
     counts = {"rows": len(incoming), "new": 0, "changed": 0, "unchanged": 0}
-    for unit in _parents_first(incoming, known):
+    for unit in _parents_first(incoming):
         counts[_put(change, unit, known.get(unit.code))] += 1
     return counts
 
@@ -122,38 +123,32 @@ def _checked(units: Iterable[UnitRecord], known: set[str]) -> dict[str, UnitReco
             raise _refused(
                 unit,
                 f"的上级单位“{unit.parent}”不存在",
-                f"names an upper unit “{unit.parent}” that does not exist",
+                f"names a parent unit “{unit.parent}” that does not exist",
             )
     return found
 
 
-def _parents_first(
-    incoming: dict[str, UnitRecord], known: dict[str, Record]
-) -> Iterable[UnitRecord]:
+def _parents_first(incoming: dict[str, UnitRecord]) -> Iterable[UnitRecord]:
     placed: dict[str, UnitRecord] = {}
     for unit in incoming.values():
         line = [unit]
         while line[-1].parent in incoming and line[-1].parent not in placed:
             line.append(incoming[line[-1].parent])
-            if len(line) > len(incoming):
-                raise _refused(unit, "的上级关系成环", "stands above itself")
         placed |= {one.code: one for one in reversed(line)}
-    _refuse_rings(incoming, known)
     return placed.values()
 
 
 def _refuse_rings(incoming: dict[str, UnitRecord], known: dict[str, Record]) -> None:
-    """A file may also close a ring together with units loaded before."""
+    """No unit stands above itself, be it by way of units loaded before."""
     above = {code: unit["parent"] for code, unit in known.items()}
     above |= {code: unit.parent for code, unit in incoming.items()}
     for unit in incoming.values():
-        seen = {unit.code}
-        upper = above.get(unit.code)
-        while upper:
-            if upper in seen:
-                raise _refused(unit, "的上级关系成环", "stands above itself")
-            seen.add(upper)
-            upper = above.get(upper)
+        if above.get(_line(unit.code, above)[-1]) == unit.code:
+            raise _refused(
+                unit,
+                "的上级单位不能是它自己或它的下级单位",
+                "cannot have itself or a unit below it as its parent unit",
+            )
 
 
 def _refuse_beyond(within: str, incoming: dict[str, UnitRecord], known: dict[str, Record]) -> None:
@@ -171,11 +166,11 @@ def _refuse_beyond(within: str, incoming: dict[str, UnitRecord], known: dict[str
 
 def _line(code: str | None, above: Mapping[str, str | None]) -> list[str]:
     """A unit and those above it."""
-    line: list[str] = []
+    line: dict[str, None] = {}
     while code and code not in line:
-        line.append(code)
+        line[code] = None
         code = above.get(code)
-    return line
+    return list(line)
 
 
 def _refused(unit: UnitRecord, zh: str, en: str) -> FileError:

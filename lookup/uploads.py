@@ -23,6 +23,7 @@ from lookup.bodies import read_moment
 from lookup.bureau import Bureau
 from lookup.cases import AsOf
 from lookup.database import Database, Record
+from lookup.entries import said_entry
 from lookup.errors import NotFound, Refused
 from lookup.language import Text, plain
 from lookup.reach import units_within
@@ -30,12 +31,13 @@ from lookup.records import BY_UPLOAD
 from lookup.register import import_cases
 from lookup.rejects import REJECT_COLUMNS
 from lookup.staff import Staff
-from lookup.trail import Actor
+from lookup.trail import Actor, head
 
 # A rehearsal is one transaction: on SQLite nobody else can save anything for its length.
 MOST_ROWS = 10_000
 _KEPT = timedelta(days=1)
 _LONGEST_NAME = 50
+_CHANGES_KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Upload:
 
     ``as_of`` is the day as stated, or empty. ``summary`` has the fields of `register.Summary`, of
     the rehearsal or then of the import, and ``rejects`` the rejected rows as the command's file.
+    ``changes`` are the first that the import would make, those of cases on file before new ones:
+    number, whether the case is new, what is done in Chinese and English; ``more`` there are.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Upload:
     backlog: bool
     summary: dict[str, Any] = field(default_factory=dict)
     rejects: str = ""
+    changes: list[tuple[str, bool, str, str]] = field(default_factory=list)
+    more: int = 0
 
     def refused(self, most: int) -> Iterator[tuple[str, str, str, Text]]:
         """The first rejected rows: number, field, value and reason of each."""
@@ -77,7 +83,11 @@ def rehearse(bureau: Bureau, who: Staff, told: Upload, now: datetime) -> str:
 
     Raises FileError where it cannot be read as one, Refused for ``as_of``.
     """
-    upload = _imported(bureau, who, told, now, dry_run=True)
+    with bureau.db.rehearsal():
+        before = head(bureau.db).size
+        upload = _imported(bureau, who, told, now)
+        total, changes = _changes(bureau, who, before)
+    upload = replace(upload, changes=changes, more=total - len(changes))
     made = secrets.token_urlsafe(16)
     with bureau.db.transaction():
         bureau.db.run("DELETE FROM upload WHERE at < :since", since=utc_text(now - _KEPT))
@@ -97,7 +107,7 @@ def take_in(bureau: Bureau, who: Staff, upload_id: str, now: datetime) -> None:
     """Import what was rehearsed; a second time does nothing. Raises NotFound, FileError."""
     upload = find_upload(bureau, who, upload_id, now)
     if upload.content:
-        done = _imported(bureau, who, upload, now, dry_run=False)
+        done = replace(_imported(bureau, who, upload, now), content=b"", changes=[], more=0)
         with bureau.db.transaction():
             bureau.db.run(
                 "UPDATE upload SET sealed = :sealed, at = :at WHERE id = :id",
@@ -145,22 +155,36 @@ def discard(db: Database, who: Staff, upload_id: str) -> None:
         )
 
 
-def _imported(
-    bureau: Bureau, who: Staff, upload: Upload, now: datetime, *, dry_run: bool
-) -> Upload:
-    """The upload with what became of its rows; without its content where they were taken in."""
+def _imported(bureau: Bureau, who: Staff, upload: Upload, now: datetime) -> Upload:
+    """Take in the rows; the upload with what became of them."""
     # By file, not by hand: what staff entered by hand stands against it.
     actor, as_of = Actor(who.actor.name, BY_UPLOAD), _as_of(upload, now)
     reach = frozenset(units_within(bureau.db, who.unit))
     with as_file(upload.name, upload.content) as path:
         out = path.with_name(f"{path.name}.rejects")
-        summary = import_cases(
-            bureau, path, actor, as_of, out, dry_run=dry_run, reach=reach, most=MOST_ROWS
-        )
+        summary = import_cases(bureau, path, actor, as_of, out, reach=reach, most=MOST_ROWS)
         rejects = out.read_bytes().decode() if summary.rejected else ""
     told = vars(summary) | {"rejects_file": None}
-    content = upload.content if dry_run else b""
-    return replace(upload, name=path.name, content=content, summary=told, rejects=rejects)
+    return replace(upload, name=path.name, summary=told, rejects=rejects)
+
+
+def _changes(
+    bureau: Bureau, who: Staff, before: int
+) -> tuple[int, list[tuple[str, bool, str, str]]]:
+    """How many entries about cases somebody's upload made from a position on, and the first."""
+    rows = bureau.db.rows(
+        f"""SELECT trail_entry.*, cases.kind, COUNT(*) OVER () AS total, case_number IN (
+                SELECT case_number FROM trail_entry
+                WHERE action = 'case.registered' AND position >= :before) AS is_new
+        FROM trail_entry JOIN cases ON cases.number = case_number
+        WHERE position >= :before AND actor = :actor AND via = :via
+        ORDER BY is_new, position LIMIT {_CHANGES_KEPT}""",
+        before=before,
+        actor=who.actor.name,
+        via=BY_UPLOAD,
+    )
+    said = [(row["case_number"], bool(row["is_new"]), *said_entry(bureau, row)) for row in rows]
+    return (rows[0]["total"] if rows else 0), said
 
 
 def _as_of(upload: Upload, now: datetime) -> AsOf:

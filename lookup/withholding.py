@@ -47,16 +47,34 @@ def put(
     stays = by_desk and (approved or not told or change.actor.via == BY_HAND)
     if told is None or stays or (told == was and approved):
         return was, False
-    if told and not hand.writes and hand.stands(_FIELD, _DISCLOSED, WITHHELD_REASONS[told]):
-        return was, False
+    if told and not hand.writes and _FIELD in hand.fields:
+        return _against_the_desk(change, case_id, live, told, hand)
     if change.actor.via == BY_UPLOAD and (live or told):
         return _ask(change, case_id, live, told, hand), live is None
     if live:
         _mark(change, live, "ended")
     if told:
-        _begin(change, case_id, told)
+        _begin(change, case_id, told, approved=change.actor.via != BY_HAND)
     else:
         _show_all(change, case_id)
+    return told, True
+
+
+def _against_the_desk(
+    change: Change, case_id: int, live: Record | None, told: str, hand: Hand
+) -> tuple[str, bool]:
+    """What two at the desk disclosed stays so while the case system repeats its old reason; a new
+    one hides the case at once and waits for a second person."""
+    if live:
+        return str(live["reason"]), False
+    last = change.db.row(
+        "SELECT reason FROM withholding WHERE case_id = :case_id ORDER BY id DESC LIMIT 1",
+        case_id=case_id,
+    )
+    if last and last["reason"] == told:
+        hand.stands(_FIELD, _DISCLOSED, WITHHELD_REASONS[told])
+        return "", False
+    _begin(change, case_id, told, approved=False)
     return told, True
 
 
@@ -65,9 +83,11 @@ def _ask(change: Change, case_id: int, live: Record | None, told: str, hand: Han
     written the file herself; the reason then in force."""
     hand.warnings.append(Refused(_FIELD, told, *_ASKED))
     if live is None:
-        _begin(change, case_id, told)
+        _begin(change, case_id, told, approved=False)
     elif not told and not requester(live):
         _mark(change, live, "end_requested")
+        [case] = change.db.rows("SELECT number FROM cases WHERE id = :id", id=case_id)
+        change.record("disclosure.requested", case["number"], reason=live["reason"])
     return str(live["reason"]) if live else told
 
 
@@ -81,7 +101,7 @@ def ask_to_withhold(change: Change, case: Record, reason: str) -> None:
         raise refusal("reason", f"请选择理由：{said.zh}。", f"Choose the reason: {said.en}.")
     if live_withholding(change.db, case["id"]):
         raise Conflict(*_OTHERWISE)
-    _begin(change, case["id"], reason)
+    _begin(change, case["id"], reason, approved=False)
     mark_by_hand(change, case)
     change.record("withholding.requested", case["number"], reason=reason)
 
@@ -140,9 +160,8 @@ def decide(change: Change, case: Record, *, approved: bool, why: str = "") -> No
     change.record(done, case["number"], reason=live["reason"], **because)
 
 
-def _begin(change: Change, case_id: int, reason: str) -> None:
-    """What a person at the desk withholds waits for a second one."""
-    by_hand = change.actor.via in (BY_HAND, BY_UPLOAD)
+def _begin(change: Change, case_id: int, reason: str, *, approved: bool) -> None:
+    """Hide a case; what was not ``approved`` where it comes from waits for a second person."""
     change.db.run(
         """INSERT INTO withholding (case_id, reason, requested_at, requested_by, approved_at,
             approved_by, ended_by, via)
@@ -151,8 +170,8 @@ def _begin(change: Change, case_id: int, reason: str) -> None:
         reason=reason,
         at=change.at,
         by=change.actor.name,
-        approved_at=None if by_hand else change.at,
-        approved_by="" if by_hand else change.actor.name,
+        approved_at=change.at if approved else None,
+        approved_by=change.actor.name if approved else "",
         via=change.actor.via,
     )
 

@@ -241,6 +241,10 @@ def test_a_unit_is_added_and_changed_with_its_former_values_in_the_record(
     for wrong in ({"name": ""}, {"parent": "N1"}, {"parent": "nowhere"}):
         answer = admin.post("/admin/units", code="N1", **moved | wrong)
         assert answer.status_code == 422 and "没有写入任何单位" in answer.text
+    for code, parent in (("N1", "N1"), (EAST, STATION)):
+        typed = _UNIT | {"known": code, "parent": parent}
+        answer = admin.post("/admin/units", code=code, **typed)
+        assert answer.status_code == 422 and "不能是它自己或它的下级单位" in answer.text
 
 
 def test_no_unit_beyond_reach_is_altered(bureau: Bureau, east: Browser) -> None:

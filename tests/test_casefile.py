@@ -173,7 +173,7 @@ def test_the_second_of_two_is_shown_what_changed_and_loses_nothing(
     answer = second.send("milestones", at=days_ago(1))
     assert answer.status_code == 409
     assert (
-        "本案已有变动" in answer.text and f"李明 desk_officer.{STATION} — 变更案件" in answer.text
+        "本案已有变动" in answer.text and f"李明 desk_officer.{STATION} — 记录节点" in answer.text
     )
     assert second.form("milestones") | {"seen": "", "csrf_token": ""} == {
         "choice": "notice",
@@ -192,7 +192,7 @@ def test_the_second_of_two_is_shown_what_changed_and_loses_nothing(
 
     page = CasePage(desk, NUMBER).open()
     public_page(bureau)
-    assert page.send("milestones", choice="transfer", at=days_ago(4)).status_code == 303
+    assert page.send("details", remark="当事人已看过").status_code == 303
 
 
 def test_what_she_did_not_touch_is_not_turned_back_by_the_second(
@@ -242,6 +242,9 @@ def test_the_details_follow_the_rules_of_every_way_in(bureau: Bureau, desk: Brow
 def test_a_case_moved_away_is_out_of_reach(bureau: Bureau, desk: Browser) -> None:
     put(bureau, NUMBER, days_ago(5))
     moved = CasePage(desk, NUMBER).open().send("details", unit=WEST)
+    assert moved.status_code == 422 and "那里的主办民警" in moved.text
+    assert require_case(bureau.db, NUMBER)["unit"] == STATION
+    moved = CasePage(desk, NUMBER).open().send("details", unit=WEST, officer="待定")
     assert moved.status_code == 303 and moved.location == "/desk/"
     assert desk.get(f"/desk/cases/{NUMBER}").status_code == 404
     assert "青羊宫派出所" in CasePage(at_work(bureau, "desk_officer", WEST), NUMBER).open().text
@@ -256,7 +259,7 @@ def test_an_extension_says_who_approved_it_and_why(bureau: Bureau, desk: Browser
         ({"approved_by": ""}, "请填写批准人"),
         ({"approved_by": "李明"}, "承办人或录入人"),
         ({"approved_by": "王强 "}, "承办人或录入人"),
-        ({"why": "  "}, "请填写"),
+        ({"why": "  "}, "请填写原因"),
         ({"choice": "filing 8"}, "允许的总天数"),
         ({"choice": "filing"}, "请选择期限"),
         ({"choice": "closure 60"}, "不能延长"),
@@ -268,7 +271,7 @@ def test_an_extension_says_who_approved_it_and_why(bureau: Bureau, desk: Browser
     (clock,), (extension,) = rows_of(bureau, NUMBER, "clock"), rows_of(bureau, NUMBER, "extension")
     assert (clock["days"], clock["extended"]) == (7, 1)
     assert (extension["approved_by"], extension["reason"]) == ("陈局长", "线索需要核查")
-    assert "延长至共 7 日，批准人 陈局长，原因：线索需要核查" in page.text
+    assert "延长至共7天，批准人 陈局长，原因：线索需要核查" in page.text
     assert "批准人：陈局长" in public_page(bureau) and "线索" not in public_page(bureau)
     page.open()
     assert page.form("extensions")["choice"] == "filing 30"
@@ -293,7 +296,7 @@ def test_fifty_at_once_lose_nothing_and_double_nothing(bureau: Bureau, desk: Bro
     assert found[:50] == [303] * 50
     assert sorted(found[50:]) == [303] + [409] * 49
     done = bureau.db.rows("SELECT case_id FROM milestone WHERE step = 'filing'")
-    told = bureau.db.rows("SELECT case_number FROM trail_entry WHERE action = 'case.changed'")
+    told = bureau.db.rows("SELECT case_number FROM trail_entry WHERE action = 'milestone.recorded'")
     assert len(done) == len({row["case_id"] for row in done}) == 51
     assert sorted(row["case_number"] for row in told) == sorted((NUMBER, *numbers))
     assert verify(bureau.db) == []

@@ -13,9 +13,10 @@ from lookup.purging import due, purge
 from lookup.rates import Figures, Question, rates
 from lookup.trail import change, verify
 from tests.case_pages import CasePage, rows_of
-from tests.office import Browser, at_work
+from tests.office import BUREAU, WEST, Browser, at_work
 from tests.public_cases import CLERK, days_ago, issue_of, put
 from tests.test_casefile import FILED, NUMBER, last_entry, public_page, steps
+from tests.test_record import shown
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_correction_keeps_the_order_and_needs_a_reason(bureau: Bureau, desk: B
     put(bureau, NUMBER, days_ago(5), [FILED, closure], reported_at=days_ago(5))
     page = correcting(desk, "filing")
     for typed, reason in (
-        ({"why": ""}, "请填写"),
+        ({"why": ""}, "请填写原因"),
         ({"at": days_ago(1)}, "结案时间早于立案决定时间"),
         ({"at": days_ago(6)}, "立案决定时间早于受案时间"),
         ({"at": "2099-01-01"}, "尚未发生"),
@@ -164,6 +165,35 @@ def test_the_second_to_correct_is_shown_the_first_correction(bureau: Bureau, des
     assert typed.items() <= third.form("corrections").items()
 
 
+def test_what_staff_change_is_found_in_the_record_by_what_it_was(
+    bureau: Bureau, desk: Browser
+) -> None:
+    put(bureau, NUMBER, days_ago(3))
+    page = CasePage(desk, NUMBER).open()
+    extension = {"choice": "filing 7", "approved_by": "陈局长", "why": "线索需要核查"}
+    assert page.send("extensions", **extension).status_code == 303
+    assert page.send("milestones", choice="filing filed", at=days_ago(1)).status_code == 303
+    page.open("?correct=filing")
+    assert page.send("corrections", outcome="refused", why="看错了").status_code == 303
+    page.open("?correct=intake")
+    assert page.send("corrections", at=days_ago(2), why="登记错了一天").status_code == 303
+    assert page.send("parties", name="李四", phone="13900139000").status_code == 303
+    put(bureau, NUMBER, days_ago(3), officer="孙接")
+    assert page.open().send("details", unit=WEST, officer="待定").status_code == 303
+    auditor = at_work(bureau, "auditor", BUREAU)
+    for action, said in {
+        "clock.extended": ["延长期限：立案决定 期限共 7 天 批准人 陈局长"],
+        "milestone.recorded": ["记录节点：立案决定"],
+        "milestone.corrected": ["更正节点：受案时间", "更正节点：立案决定"],
+        "case.moved": ["案件转到其他单位：单位 锦江路派出所 → 青羊宫派出所"],
+        # The desk's other changes, and all that the case system changes.
+        "case.changed": ["→ 孙接", "变更案件：当事人：新增"],
+    }.items():
+        rows = shown(auditor, action=action)
+        assert len(rows) == len(said)
+        assert all(words in row for words, row in zip(said, rows, strict=True)), rows
+
+
 def test_a_case_whose_people_were_forgotten_is_shown_and_left_alone(
     bureau: Bureau, desk: Browser
 ) -> None:
@@ -187,7 +217,8 @@ def test_an_entry_that_somebody_altered_tells_nothing_of_a_milestone(
     assert page.send("milestones", at=days_ago(3)).status_code == 303
     for detail in ("[]", "{", '{"milestones": {"filing": {"was": {"at": "?"}}}}'):
         bureau.db.run(
-            "UPDATE trail_entry SET detail = :detail WHERE action = 'case.changed'", detail=detail
+            "UPDATE trail_entry SET detail = :detail WHERE action = 'milestone.recorded'",
+            detail=detail,
         )
         assert "原为" not in page.open().text.partition("案件记录")[0]
         answer = correcting(desk, "filing").send("taken-back", drawn="corrections", why="录错了")

@@ -60,7 +60,7 @@ def _row(action: str, detail: Any, **more: Any) -> dict[str, Any]:
 SAID = [
     (
         _row("case.changed", {"name": ["甲案", "乙案"], "officer": ["", "王芳"]}),
-        "变更案件：名称 甲案 → 乙案；承办人 （无） → 王芳",
+        "变更案件：名称 甲案 → 乙案；主办民警 （无） → 王芳",
         "Case changed: name 甲案 → 乙案; officer (none) → 王芳",
     ),
     (
@@ -80,15 +80,15 @@ SAID = [
             },
         ),
         "变更案件：备注有改动；不予公开 （无） → 未成年人；"
-        "节点：立案决定 2026-11-20 立案 （原为 2026-11-19 09:05:00 不予立案）；"
-        "延长期限：立案决定 期限共 7 日 批准人 陈局长",
+        "节点：立案决定 2026-11-20 立案（原为 2026-11-19 09:05 不予立案）；"
+        "延长期限：立案决定 期限共 7 天 批准人 陈局长",
         "Case changed: remark altered; withheld (none) → Minor involved; "
-        "milestones: Filing decision 2026-11-20 Filed (was 2026-11-19 09:05:00 Not filed); "
+        "milestones: Filing decision 2026-11-20 Filed (was 2026-11-19 09:05 Not filed); "
         "extended: Filing decision 7 days in all approved by 陈局长",
     ),
     (
         _row("staff.changed", {"role": ["auditor", "supervisor"], "unit": ["5101040101", "x"]}),
-        "变更账号：角色 督察/法制 → 所领导；单位 锦江路派出所 → x",
+        "变更账号：角色 督察/法制 → 主管领导；单位 锦江路派出所 → x",
         "Account changed: role Auditor → Supervisor; unit 锦江路派出所 → x",
     ),
     (
@@ -98,14 +98,15 @@ SAID = [
         "Not done in time",
     ),
     (
-        _row("case.purged", {"positions": [[1, 3], [7, 9]]}),
-        "按期清除个人信息：清除了记录第 1–3、7–9 条的内容",
-        "People forgotten after the set time: the text of entries 1–3, 7–9 was dropped",
+        _row("case.purged", {"positions": [[1, 3], [5, 5], [7, 9]]}),
+        "按期清除个人信息：清除了记录第 1–3、5、7–9 条的内容",
+        "Personal data erased after the retention period: "
+        "the text of entries 1–3, 5, 7–9 was dropped",
     ),
     (
         _row("case.changed", {}, nonce=""),
         "变更案件：内容已按期清除",
-        "Case changed: its text was forgotten after the set time",
+        "Case changed: its text was erased after the retention period",
     ),
     (
         _row("moon.landed", {"crew": ["a", "b", "c"], "at": "2026-99-99T00:00:00Z", "x": None}),
@@ -116,6 +117,11 @@ SAID = [
         _row("case.changed", "<not json>"),
         "变更案件：detail <not json>",
         "Case changed: detail <not json>",
+    ),
+    (
+        _row("unit.changed", {"code": "N1", "phone": "2", "was": {"phone": "1"}}),
+        "变更单位：代码 N1；电话 2（原为 电话 1）",
+        "Unit changed: code N1; phone 2 (was phone 1)",
     ),
     (_row("staff.logged_in", {}), "登录", "Logged in"),
 ]
@@ -155,7 +161,7 @@ def test_a_purged_entry_says_that_its_text_was_forgotten(bureau: Bureau) -> None
     latest, *older = entries_of(bureau.db, "A1")
     assert said_entry(bureau, latest).zh.startswith("按期清除个人信息：清除了记录第 ")
     assert {said_entry(bureau, one).en.partition(": ")[2] for one in older} == {
-        "its text was forgotten after the set time"
+        "its text was erased after the retention period"
     }
 
 

@@ -489,7 +489,7 @@ def test_fifty_posts_at_once_over_the_same_cases_lose_and_double_nothing(bureau:
         answers = list(pool.map(send, range(50)))
     assert {status for status, _ in answers} <= {303, 422}
     assert sum(done for _, done in answers) == 12
-    told = bureau.db.rows("SELECT case_number FROM trail_entry WHERE action = 'case.changed'")
+    told = bureau.db.rows("SELECT case_number FROM trail_entry WHERE action = 'milestone.recorded'")
     assert sorted(row["case_number"] for row in told) == numbers
     filed = bureau.db.rows("SELECT case_id FROM milestone WHERE step = 'filing'")
     assert len(filed) == 12 and verify(bureau.db) == []

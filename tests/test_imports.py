@@ -13,18 +13,20 @@ from urllib.parse import unquote
 import pytest
 from werkzeug.test import TestResponse
 
-from lookup import uploads
+from lookup import uploads, withholding
 from lookup.beijing import beijing_day, utc_text
 from lookup.bureau import Bureau
 from lookup.cases import AsOf, require_case
 from lookup.errors import FileError
+from lookup.records import Hand
 from lookup.register import import_cases
-from lookup.trail import Actor
+from lookup.trail import Actor, change
 from lookup.web.imports import LARGEST_REGISTER
 from tests.office import BUREAU, EAST, SISTER, STATION, WEST, Browser, at_work, too_large
 from tests.public_cases import days_ago, put
 from tests.registers import AWAITED, COLUMNS, Cells, row, write_csv
 
+_CHANGE = re.compile(r'<tr><td class="nowrap">(<a [^<]*</a>|[^<]*)</td><td>([^<]*)</td></tr>')
 _COUNT = re.compile(r"<dt>([^<]+)</dt><dd>(\d+)</dd>")
 
 
@@ -113,6 +115,36 @@ def test_a_register_is_previewed_then_imported_once_and_not_kept(
     with bureau.db.rehearsal():
         import_cases(bureau, file, Actor("x", "register"), AsOf(datetime.now(UTC)), tmp_path / "r")
     assert fetched.data == (tmp_path / "r").read_bytes()
+
+
+def test_the_preview_tells_what_would_change_and_offers_nothing_where_that_is_nothing(
+    bureau: Bureau, chief: Browser
+) -> None:
+    put(bureau, "A1", days_ago(3))
+    known = {"报案人": "张三", "报案人电话": "13800138000"}
+    rows = [fresh(f"B{n:03}") for n in range(60)] + [
+        fresh("B000", 主办民警="王芳"),
+        fresh("A1", 主办民警="王芳", **known),
+    ]
+    head = bureau.db.row("SELECT * FROM trail_head")
+    where, preview = previewed(chief, rows)
+    assert bureau.db.row("SELECT * FROM trail_head") == head
+    first, *others = _CHANGE.findall(preview.text)
+    assert first[0] == '<a href="/desk/cases/A1">A1</a>' and "→ 王芳" in first[1]
+    # The cases that are not there yet cannot be opened.
+    assert [number for number, _ in others] == [f"B{n:03}" for n in (0, 0, *range(1, 48))]
+    assert "登记案件" in others[0][1] and "变更案件" in others[1][1]
+    assert "另有 12 项未列出" in preview.text
+    assert "Case registered" in chief.get(f"{where}?lang=en").text
+    chief.get("/?lang=zh")
+    chief.post(where)
+    done = chief.get(where)
+    assert "已导入" in done.text and _CHANGE.findall(done.text) == []
+
+    where, again = previewed(chief, [fresh("A1", 主办民警="王芳", **known)])
+    assert "不会有任何变化" in again.text and "还没有写入" not in again.text
+    assert "确认导入" not in again.text and f'action="{where}/discard"' in again.text
+    assert _CHANGE.findall(again.text) == []
 
 
 def _opened(bureau: Bureau) -> dict[str, Any]:
@@ -329,3 +361,13 @@ def test_a_file_hides_and_shows_nothing_without_a_second_person(
     assert still["end_requested_by"] == still["end_requested_by"].strip() != ""
     take(shown)
     assert held("A3") == [still]
+    # A request is a change too, though the case stays as it is.
+    known = fresh("A4", 报案人="张三", 报案人电话="13800138000")
+    chief.post(previewed(chief, [known])[0])
+    case = require_case(bureau.db, "A4")
+    with change(bureau.db, Actor("system", "register")) as ongoing:
+        withholding.put(ongoing, case["id"], None, "minor", Hand(False))
+    _, preview = previewed(chief, [known | {"是否公开": "是"}])
+    [(_, told)] = _CHANGE.findall(preview.text)
+    assert "申请恢复公开" in told and "确认导入" in preview.text
+    assert counts(preview)["未变"] == 1

@@ -11,8 +11,9 @@ from werkzeug.test import TestResponse
 from lookup.beijing import utc_now
 from lookup.bureau import Bureau
 from lookup.database import Record
-from lookup.issues import find_live, link
-from lookup.printing import receipt_of
+from lookup.errors import NotFound
+from lookup.issues import find_live, link, revoke
+from lookup.printing import Order, print_receipts, receipt_of
 from lookup.trail import change, verify
 from tests.browsing import launch, serve
 from tests.conftest import ENGINES
@@ -271,3 +272,18 @@ def test_a_browser_prints_one_sheet_of_each_paper_whose_code_is_read(
             picture = image_of((tmp_path / "sheet.png").read_bytes())
             for read in (read_by_zxing, read_by_zbar):
                 assert read(picture, tmp_path / "copy.png") == [link(bureau, issue)]
+
+
+def test_a_stack_of_papers_brings_no_revoked_one_back(bureau: Bureau, tmp_path: Path) -> None:
+    """Only an explicit reissue, with its reason, makes a new paper."""
+    issue, other = put(bureau, "A1", days_ago(2)), put(bureau, "A2", days_ago(2))
+    with change(bureau.db, CLERK) as ongoing:
+        revoke(ongoing, issue, "误发")
+    ids = [issue["party_id"], other["party_id"]]
+    printed = print_receipts(bureau, ids, Order(), CLERK, utc_now())
+    assert [line["case"] for line in printed.links] == ["A2"]
+    assert "A1" in printed.warnings[0].zh and "已作废" in printed.warnings[0].zh
+    with pytest.raises(NotFound, match="was revoked"):
+        print_receipts(bureau, ids[:1], Order(), CLERK, utc_now())
+    again = print_receipts(bureau, ids[:1], Order(reissue="补发"), CLERK, utc_now())
+    assert [line["case"] for line in again.links] == ["A1"]

@@ -1,8 +1,10 @@
 """What a party is told about the case, in both languages."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from lookup.database import Database, Record
 from lookup.kinds import Kinds
 from lookup.language import Text
 from lookup.progress import Progress, progress_of
+from lookup.records import CaseRefused
 from lookup.trail import Actor, change
 from tests.public_cases import ask_for, issue_of, put
 
@@ -334,3 +337,28 @@ def _say(bureau: Bureau, issue: Record, level: str, tags: list[str], body: str) 
     with change(bureau.db, Actor("party", "web")) as ongoing:
         feedback.rate(bureau, ongoing, issue, "intake", level, tags, "form 1")
         feedback.comment(bureau, ongoing, issue, body, "form 2")
+
+
+COURSES = [
+    {"step": "transfer"},
+    {"step": "filing", "outcome": "filed"},
+    {"step": "filing", "outcome": "refused"},
+    {"step": "notice"},
+    {"step": "measure", "outcome": "bail"},
+    {"step": "closure", "outcome": "prosecution"},
+    {"step": "closure", "outcome": "withdrawn"},
+]
+
+
+def test_whatever_course_a_case_took_its_page_says_where_it_stands(bureau: Bureau) -> None:
+    """Registers tell steps in every order, also a transfer after a refusal."""
+    taken = 0
+    for n, course in enumerate(one for size in range(4) for one in permutations(COURSES, size)):
+        steps = [one | {"at": f"2026-11-{21 + place}"} for place, one in enumerate(course)]
+        with suppress(CaseRefused):
+            issue = put(bureau, f"A{n}", "2026-11-20", steps, NOW)
+            taken += 1
+            for today in (date(2026, 11, 21), date(2026, 12, 31)):
+                progress = progress_of(bureau, issue, today)
+                assert progress.state_said.zh and progress.headline.zh, course
+    assert taken > 100

@@ -153,10 +153,16 @@ def test_disclosure_resumes_in_the_same_way_and_the_next_register_does_not_undo_
     assert chief.open().send("withholding/approve", "approve").status_code == 303
     assert shown(bureau) == {"intake": True, "filing": True}
     assert "正在侦查" in phone.get("/case").text and figures(bureau).due == 1
-    for reason in ("minor", "secret"):
-        still = told(bureau, reason, FILED)
-        assert still.result == "unchanged" and live(bureau) is None
-        assert [warning.field for warning in still.warnings] == ["withheld_reason"]
+    still = told(bureau, "minor", FILED)
+    assert still.result == "unchanged" and live(bureau) is None
+    assert [warning.field for warning in still.warnings] == ["withheld_reason"]
+    # A new reason is not the old one repeated: hidden at once, for a second person to look at.
+    for result in ("changed", "unchanged"):
+        assert told(bureau, "sexual_offence", FILED).result == result
+        pending = live(bureau)
+        assert pending and pending["approved_at"] is None and "当面" in phone.get("/case").text
+    chief.open().send("withholding/reject", "reject", why="已核实，与原理由相同")
+    assert told(bureau, "sexual_offence", FILED).result == "unchanged" and live(bureau) is None
     assert told(bureau, "", FILED).warnings == []
     assert desk.open().send("withholding", reason="secret").status_code == 303
     assert told(bureau, "", FILED).result == told(bureau, None, FILED).result == "unchanged"
@@ -165,6 +171,7 @@ def test_disclosure_resumes_in_the_same_way_and_the_next_register_does_not_undo_
         "disclosure.rejected",
         "disclosure.requested",
         "disclosure.approved",
+        "withholding.rejected",
         "withholding.requested",
     ]
 

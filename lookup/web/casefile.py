@@ -12,7 +12,7 @@ from lookup.bureau import Bureau
 from lookup.casefile import (
     CaseFile,
     Overtaken,
-    amend,
+    change_details,
     extend_clock,
     name_choice,
     open_file,
@@ -194,9 +194,13 @@ def details(number: str) -> AnyResponse:
     """Change what is said of the case itself; only fields that were touched are told."""
     told = _typed_in(*_DETAILS)
     told = {name: now for name, now in told.items() if now != request.form.get(f"was_{name}", "")}
-    answered = _amended(number, "details", said("casefile_saved"), amend, told)
     unit = told.get("unit") or the_staff().unit
     is_away = not is_within(the_bureau().db, the_staff().unit, unit)
+    moved = said("casefile_moved").fill(
+        number=number, unit=unit_names(the_bureau().db).get(unit, "")
+    )
+    done = moved if is_away else said("casefile_saved")
+    answered = _amended(number, "details", done, change_details, told)
     return redirect("/desk/", 303) if is_away and answered.status_code == 303 else answered
 
 

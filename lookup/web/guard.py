@@ -80,6 +80,7 @@ def register(app: Flask) -> None:
     )
     csrf.init_app(app)
     app.before_request(_stand_guard)
+    app.context_processor(_reader)
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(StorageError, _not_saved)
     undeclared = [name for name in app.view_functions if not access_of(app, name)]
@@ -115,11 +116,17 @@ def the_staff() -> Staff:
 
 def staff_page(template: str, status: int = 200, **values: object) -> Response:
     """A page for whoever is logged in."""
-    staff = present_staff()
-    may = {power: staff is not None and staff.may(power) for power in ALL_POWERS}
-    answer = page(template, status, staff=staff, may=may, **values)
+    present_staff()
+    answer = page(template, status, **values)
     answer.headers["Content-Security-Policy"] = _SCRIPTED
     return answer
+
+
+def _reader() -> dict[str, object]:
+    """Who is logged in, as far as this request has asked, and what that person may do."""
+    staff: Staff | None = g.get("staff")
+    may = {power: staff is not None and staff.may(power) for power in ALL_POWERS}
+    return {"staff": staff, "may": may}
 
 
 def tell(text: Text) -> None:
