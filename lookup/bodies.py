@@ -391,7 +391,7 @@ def _extended(rule: Milestone, written: str, path: str) -> int:
     match = re.fullmatch(r"(\d{1,3}) ?(?:日|天|days?)?", written)
     allowed = rule.clock.extensions if rule.clock else ()
     if match is None or int(match[1]) not in allowed:
-        days = [Text(f"{days}日", f"{days} days") for days in allowed] or [Text("无", "none")]
+        days = [Text(f"{days}天", f"{days} days") for days in allowed] or [Text("无", "none")]
         raise _bad(
             path,
             written,

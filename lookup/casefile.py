@@ -39,7 +39,7 @@ _TOO_SOON = Text(
     "“{name}” cannot come yet; record what goes before it first.",
 )
 _NAME_OUTCOME = Text("{name} · {outcome}", "{name} · {outcome}")
-_NAME_DAYS = Text("{name} · 共 {days} 日", "{name} · {days} days in all")
+_NAME_DAYS = Text("{name} · 共{days}天", "{name} · {days} days in all")
 
 
 class Overtaken(Conflict):
@@ -285,7 +285,7 @@ def _unapproved(kept: OnFile, staff: Staff, told: Mapping[str, str]) -> Iterator
         yield Refused("approved_by", "", "请填写批准人。", "Say who approved it.")
     elif approver in themselves:
         zh, en = (
-            "批准人不能是承办人或录入人本人。",
+            "批准人不能是主办民警或录入人本人。",
             "Neither the officer in charge nor whoever records it can approve it.",
         )
         yield Refused("approved_by", approver, zh, en)

@@ -169,7 +169,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str, str, str]] = [
         milestone(extended_days="5日"),
         "milestones.0.extended_days",
         "5日",
-        "立案决定的期限不能延长为“5日”，允许的总天数：7日、30日。",
+        "立案决定的期限不能延长为“5日”，允许的总天数：7天、30天。",
         "The clock of “Filing decision” cannot be extended to “5日”; totals allowed: 7 days, "
         "30 days.",
     ),

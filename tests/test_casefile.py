@@ -257,8 +257,8 @@ def test_an_extension_says_who_approved_it_and_why(bureau: Bureau, desk: Browser
     right = {"approved_by": "陈局长", "why": "线索需要核查"}
     for typed, reason in (
         ({"approved_by": ""}, "请填写批准人"),
-        ({"approved_by": "李明"}, "承办人或录入人"),
-        ({"approved_by": "王强 "}, "承办人或录入人"),
+        ({"approved_by": "李明"}, "主办民警或录入人"),
+        ({"approved_by": "王强 "}, "主办民警或录入人"),
         ({"why": "  "}, "请填写原因"),
         ({"choice": "filing 8"}, "允许的总天数"),
         ({"choice": "filing"}, "请选择期限"),
