@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lookup.bureau import Bureau, open_bureau
 from lookup.config import Config
@@ -15,6 +16,10 @@ from lookup.database import open_database
 from lookup.migrations import migrate
 from lookup.trail import Actor, change
 from lookup.units import UnitRecord, put_units
+
+# How fast a machine is, or how busy, is no property of what is tested.
+settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any pace")
 
 ENGINES = ("sqlite", "postgresql")
 STRICT = os.environ.get("STRICT") == "1"
