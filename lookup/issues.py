@@ -4,6 +4,7 @@ Printing renders the live issue. Only a reissue makes a new one, and it kills th
 """
 
 import hmac
+from collections.abc import Sequence
 from datetime import datetime
 
 from lookup.beijing import beijing_day, utc_text
@@ -69,11 +70,13 @@ def require_live(db: Database, party_id: int, ordinal: str) -> Record:
     return live
 
 
-def void_papers(db: Database) -> dict[int, str]:
-    """The parties whose paper was revoked and not replaced, each with the number of the case."""
+def void_papers(db: Database, party_ids: Sequence[int]) -> dict[int, str]:
+    """Of some parties those whose paper was revoked and not replaced, each with the number of the
+    case."""
     rows = db.rows(
-        """SELECT party.id, cases.number FROM party JOIN cases ON cases.id = party.case_id
-        WHERE EXISTS (SELECT 1 FROM issue WHERE party_id = party.id)
+        f"""SELECT party.id, cases.number FROM party JOIN cases ON cases.id = party.case_id
+        WHERE party.id IN ({", ".join(map(str, party_ids)) or "NULL"})
+            AND EXISTS (SELECT 1 FROM issue WHERE party_id = party.id)
             AND NOT EXISTS (
                 SELECT 1 FROM issue WHERE party_id = party.id AND revoked_at IS NULL)"""
     )

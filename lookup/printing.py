@@ -143,7 +143,9 @@ def print_receipts(
 
 def _without_void(bureau: Bureau, party_ids: Sequence[int], printed: Printed) -> list[int]:
     """A paper that was revoked comes back by a reissue alone, never with a stack of others."""
-    void = void_papers(bureau.db)
+    void: dict[int, str] = {}
+    for start in range(0, len(party_ids), _CHUNK):
+        void |= void_papers(bureau.db, party_ids[start : start + _CHUNK])
     for number in dict.fromkeys(void[one] for one in party_ids if one in void):
         printed.warnings.append(
             Text(

@@ -8,7 +8,7 @@ from lookup.database import Database, Record
 from lookup.entries import detail_of
 from lookup.language import plain
 from lookup.reach import is_whole
-from lookup.records import number_key
+from lookup.records import BY_HAND, BY_UPLOAD, number_key
 from lookup.staff import actor_name
 from lookup.units import SUBTREE
 
@@ -49,7 +49,7 @@ def search(db: Database, unit: str, sought: Sought, before: int = NEWEST) -> lis
     if not is_whole(db, unit):
         own = _one_of([one for one, is_own in staff.items() if is_own], "own", values)
         within = "cases.unit IN (SELECT code FROM subtree)"
-        asked.append(f"({within} OR (trail_entry.via IN ('desk', 'register') AND {own}))")
+        asked.append(f"({within} OR (trail_entry.via IN ('{BY_HAND}', '{BY_UPLOAD}') AND {own}))")
     return db.rows(
         f"""{SUBTREE} SELECT trail_entry.*, cases.kind, cases.unit IN (SELECT code FROM subtree)
             AS within

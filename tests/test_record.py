@@ -121,6 +121,10 @@ def test_only_what_is_within_reach_is_shown(bureau: Bureau, root: Browser) -> No
     assert "<a " not in beyond
     assert len(shown(root, action="case.changed")) == 1
     assert shown(auditors[STATION], action="case.changed") == []
+    with change(bureau.db, Actor("王芳 own", "upload")) as ongoing:
+        ongoing.record("register.imported", file="十一月.csv")
+    found = [len(shown(auditors[unit], action="register.imported")) for unit in (STATION, WEST)]
+    assert found == [1, 0]
 
 
 def test_the_head_is_for_who_sees_everything(bureau: Bureau, root: Browser) -> None:

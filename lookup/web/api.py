@@ -127,7 +127,7 @@ def _caller(bureau: Bureau) -> Client:
     try:
         client = admit(bureau.db, key, utc_now()) if key else None
     except Throttled:
-        # The words of the others are about scanning a receipt.
+        # A program makes calls, not tries.
         raise Throttled(*said("api_busy")) from None
     if client is None:
         answer = problem(401, said("api_key"))
