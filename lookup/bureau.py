@@ -6,6 +6,7 @@ from lookup.config import Config
 from lookup.database import Database, open_database
 from lookup.kinds import Kinds, load_kinds
 from lookup.sealing import Seals
+from lookup.service import Service, load_service
 from lookup.workdays import Calendar, load_calendar
 from receipts.token import Tokens
 
@@ -18,6 +19,7 @@ class Bureau:
     db: Database
     kinds: Kinds
     calendar: Calendar
+    service: Service
     seals: Seals
     papers: Tokens
     cookies: Tokens
@@ -31,6 +33,7 @@ def open_bureau(config: Config) -> Bureau:
         db=open_database(config.database_url),
         kinds=load_kinds(config.kinds_file),
         calendar=load_calendar(config.calendar_file),
+        service=load_service(config.service_file),
         seals=Seals(config.keys("sealing"), config.keys("finding")),
         papers=Tokens(config.keys("token"), "receipt"),
         cookies=Tokens(config.keys("cookie"), "cookie"),

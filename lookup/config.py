@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from lookup.errors import ConfigError
@@ -17,6 +18,8 @@ _ADDRESS = re.compile(
     r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
 )
 _HIGHEST_PORT = 65535
+_HOURS = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
+_SMS_SECRET = re.compile(r"[A-Za-z0-9]{16,200}")
 # Marks a secret that is kept only so that papers signed with it can still be scanned.
 _PAPERS_ONLY = "papers:"
 _SHORTEST_KEY = 32
@@ -38,8 +41,15 @@ class Config:
     kinds_file: Path | None = None
     calendar_file: Path | None = None
     register_file: Path | None = None
+    service_file: Path | None = None
     proxies: int = 0
     purge_after_days: int = 1095
+    sms_url: str = ""
+    sms_user: str = field(default="", repr=False)
+    sms_password: str = field(default="", repr=False)
+    sms_secret: str = field(default="", repr=False)
+    sms_callback_url: str = ""
+    sms_quiet_hours: tuple[int, int] | None = (21, 8)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Config":
@@ -52,10 +62,12 @@ class Config:
             kinds_file=_path(environ, "KINDS_FILE"),
             calendar_file=_path(environ, "CALENDAR_FILE"),
             register_file=_path(environ, "REGISTER_FILE"),
+            service_file=_path(environ, "SERVICE_FILE"),
             proxies=_whole(environ, "TRUSTED_PROXIES", cls.proxies, range(100), _PROXIES),
             purge_after_days=_whole(
                 environ, "PURGE_AFTER_DAYS", cls.purge_after_days, range(30, 36501), _PURGE_AFTER
             ),
+            **_sms(environ),
         )
 
     @property
@@ -157,6 +169,49 @@ def _public_url(written: str) -> str:
             "https://daylight.example.gov.cn, without a path.",
         )
     return url
+
+
+def _sms(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The gateway: all of its settings, or none."""
+    told = {name: environ.get(name, "").strip() for name in ("SMS_URL", "SMS_CALLBACK_URL")}
+    told |= {"SMS_USER": environ.get("SMS_USER", "")}
+    told |= {name: _secret(environ, name) for name in ("SMS_PASSWORD", "SMS_SECRET")}
+    for name in ("SMS_USER", "SMS_PASSWORD", "SMS_SECRET") if told["SMS_URL"] else ():
+        if not told[name]:
+            raise ConfigError(
+                f"已设置 SMS_URL，但没有设置 {name}。",
+                f"SMS_URL is set, but {name} is not.",
+            )
+    for name in ("SMS_URL", "SMS_CALLBACK_URL"):
+        if told[name] and urlsplit(told[name]).scheme not in ("http", "https"):
+            raise ConfigError(
+                f"{name}“{told[name]}”不是网址，应以 http:// 或 https:// 开头。",
+                f"{name} “{told[name]}” is no address; it starts with http:// or https://.",
+            )
+    if told["SMS_SECRET"] and not _SMS_SECRET.fullmatch(told["SMS_SECRET"]):
+        raise ConfigError(
+            "SMS_SECRET 须为至少 16 个字母或数字，它是短信网关回调地址的一部分。",
+            "SMS_SECRET needs at least 16 letters or digits; it is part of the addresses that the "
+            "gateway calls.",
+        )
+    quiet = _quiet_hours(environ.get("SMS_QUIET_HOURS"))
+    return {name.lower(): value for name, value in told.items()} | {"sms_quiet_hours": quiet}
+
+
+def _quiet_hours(written: str | None) -> tuple[int, int] | None:
+    """From and until which hour of the Beijing day no text is sent; None for never."""
+    if written is None:
+        return Config.sms_quiet_hours
+    if not written.strip():
+        return None
+    hours = _HOURS.fullmatch(written.strip())
+    if hours is None or max(map(int, hours.groups())) > 24 or int(hours[1]) == int(hours[2]):
+        raise ConfigError(
+            f"SMS_QUIET_HOURS“{written}”应形如 21-8，即从几点到几点不发短信；留空为不限。",
+            f"SMS_QUIET_HOURS “{written}” is written as 21-8: from and until which hour no text is "
+            "sent; empty for never.",
+        )
+    return int(hours[1]) % 24, int(hours[2]) % 24
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

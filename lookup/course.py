@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from lookup.beijing import Moment, beijing_day
@@ -10,6 +11,7 @@ from lookup.bureau import Bureau
 from lookup.database import Database, Record
 from lookup.kinds import Kind
 from lookup.language import Text
+from lookup.messages import announce
 from lookup.reckoning import visible_by
 from lookup.records import (
     BY_HAND,
@@ -127,8 +129,18 @@ class Writer:
             self._milestone(told, on_file.milestones.get(told.step))
             self._extension(told, on_file.extensions.get(told.step))
         self.change.db.run_many(_ADD, self._added)
+        self._announce()
         self._property(record.seized, on_file.seized)
         return self.changes
+
+    def _announce(self) -> None:
+        """Tell the parties of the latest step: several handed in at once are one piece of news."""
+        if not self._added or self.hidden or self.backlog:
+            return
+        latest = max(self._added, key=lambda one: self.kind.order_of(one["step"]))
+        happened = date.fromisoformat(latest["day"])
+        fresh_days = self.bureau.service.texts.fresh_days
+        announce(self.change, self.case["id"], latest["step"], happened, fresh_days)
 
     def _milestone(self, told: MilestoneRecord, kept: Record | None) -> None:
         if told.moment is None:

@@ -13,9 +13,10 @@ from lookup.beijing import BEIJING, Moment, beijing_day
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
 from lookup.cases import AsOf, put_case, require_case
+from lookup.comments import answer, comment, comments_of
 from lookup.database import Database, Record
 from lookup.errors import StorageError
-from lookup.feedback import answer, comment, comments_of, rate
+from lookup.feedback import rate
 from lookup.issues import count_visit, hand_over, live_issue
 from lookup.materials import receive_material, request_materials
 from lookup.parties import parties_of

@@ -10,9 +10,9 @@ from typing import Any
 from lookup.beijing import Moment, from_utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
-from lookup.feedback import LEVELS, TAGS
 from lookup.kinds import Kind
 from lookup.language import Text
+from lookup.levels import LEVELS, TAGS
 from lookup.records import said_moment
 from lookup.roles import STAFF_ROLES
 from lookup.toml_tables import read_toml
@@ -83,7 +83,7 @@ def said_entry(bureau: Bureau, row: Record) -> Text:
 
 def said_who(row: Record) -> Text:
     """Who made an entry; of parties only that it was one."""
-    return Text("当事人", "A party") if row["via"] == "web" else _plainly(row["actor"])
+    return Text("当事人", "A party") if row["via"] in ("web", "sms") else _plainly(row["actor"])
 
 
 def detail_of(kept: str) -> Record:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from lookup.beijing import Moment, from_utc_text
+from lookup.comments import comments_of
 from lookup.database import Database, Record
-from lookup.feedback import LEVELS, TAGS, comments_of
 from lookup.language import Text
+from lookup.levels import LEVELS, TAGS
 from lookup.sentences import said_day, said_moment
 from lookup.vocabulary import MEASURES, PROPERTY_STATES
 

@@ -26,6 +26,13 @@ _FORGET = (
     "UPDATE issue SET code_sealed = '' WHERE case_id = :id",
     """UPDATE comment SET body = '', answer = ''
     WHERE party_id IN (SELECT id FROM party WHERE case_id = :id)""",
+    """UPDATE comment_note SET body = ''
+    WHERE comment_id IN (SELECT id FROM comment WHERE case_id = :id)""",
+    "UPDATE callback SET remedy = '', responsible = '', told = '' WHERE case_id = :id",
+    """UPDATE callback_attempt SET note = ''
+    WHERE callback_id IN (SELECT id FROM callback WHERE case_id = :id)""",
+    """DELETE FROM stopped_number
+    WHERE NOT EXISTS (SELECT 1 FROM party WHERE party.phone_found = stopped_number.phone_found)""",
     "UPDATE extension SET reason = '' WHERE case_id = :id",
     """UPDATE cases SET name = :name, remark = '', changed_at = :now, version = version + 1
     WHERE id = :id""",

@@ -21,6 +21,7 @@ SEALED: Mapping[str, Mapping[str, str]] = {
     },
     "issue": {"code_sealed": ""},
     "upload": {"sealed": ""},
+    "stopped_number": {"phone_sealed": "phone_found"},
 }
 # Rows a transaction; an upload is a whole register.
 _PAGE = 50

@@ -7,9 +7,9 @@ from lookup.language import Text
 from lookup.vocabulary import Word, Words
 
 # read: find and see cases; write: register, record, print; people: open sealed names and phones;
-# approve: be the second person; load: take in a register by file; trail: search the record;
-# admin: accounts, units, keys.
-Power = Literal["read", "write", "people", "approve", "load", "trail", "admin"]
+# answer: answer comments; call: phone those who were not satisfied; approve: be the second person;
+# load: take in a register by file; trail: search the record; admin: accounts, units, keys.
+Power = Literal["read", "write", "people", "answer", "call", "approve", "load", "trail", "admin"]
 
 STAFF_ROLES = Words(
     Word("desk_officer", Text("值班民警", "Desk officer")),
@@ -20,10 +20,12 @@ STAFF_ROLES = Words(
 )
 
 POWERS: Mapping[str, frozenset[Power]] = {
-    "desk_officer": frozenset({"read", "write", "people"}),
-    "callback_officer": frozenset({"read", "people"}),
+    "desk_officer": frozenset({"read", "write", "people", "answer"}),
+    "callback_officer": frozenset({"read", "people", "answer", "call"}),
     "auditor": frozenset({"read", "trail"}),
-    "supervisor": frozenset({"read", "write", "people", "approve", "load", "trail"}),
+    "supervisor": frozenset(
+        {"read", "write", "people", "answer", "call", "approve", "load", "trail"}
+    ),
     # Whoever hands out accounts sees no case.
     "administrator": frozenset({"admin"}),
 }

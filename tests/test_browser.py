@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from lookup import feedback
+from lookup import comments, feedback
 from lookup.bureau import Bureau, open_bureau
 from lookup.config import Config
 from lookup.database import Record
@@ -79,10 +79,10 @@ def _fill(town: Bureau) -> None:
     with change(town.db, Actor("party", "web")) as ongoing:
         feedback.rate(town, ongoing, closed, "filing", "2", ["no_news"], "form 1")
         for n in range(4):
-            feedback.comment(town, ongoing, closed, f"第{n}次留言。" * 20, f"form {n}")
-    made = feedback.comments_of(town.db, closed["party_id"])[0]["id"]
+            comments.comment(town, ongoing, closed, f"第{n}次留言。" * 20, f"form {n}")
+    made = comments.comments_of(town.db, closed["party_id"])[0]["id"]
     with change(town.db, Actor("李明", "desk")) as ongoing:
-        feedback.answer(ongoing, made, "手机已经发还，请带身份证到所里领取。")
+        comments.answer(ongoing, made, "手机已经发还，请带身份证到所里领取。")
 
 
 @pytest.fixture(scope="module")

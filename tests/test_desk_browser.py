@@ -13,7 +13,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from lookup import feedback
+from lookup import comments
 from lookup.bureau import Bureau, open_bureau
 from lookup.config import Config
 from lookup.migrations import migrate
@@ -57,7 +57,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
     rich = put(town, RICH, days_ago(70), [filed], property=[thing, thing | {"name": "银行卡"}])
     ask_for(town, rich["number"], ["购车发票", "身份证复印件"], ["身份证复印件"])
     with change(town.db, Actor("party", "web")) as ongoing:
-        feedback.comment(town, ongoing, rich, "请问手机什么时候可以领回？", "form")
+        comments.comment(town, ongoing, rich, "请问手机什么时候可以领回？", "form")
     yield town
     town.db.close()
 

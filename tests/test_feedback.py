@@ -17,20 +17,13 @@ from lookup.beijing import Moment
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau, open_bureau
 from lookup.cases import AsOf, put_case, require_case
+from lookup.comments import LONGEST_COMMENT, answer, comment, comments_of
 from lookup.config import Config
 from lookup.database import Record
 from lookup.errors import Conflict, NotFound, Refused
-from lookup.feedback import (
-    LEVELS,
-    LONGEST_COMMENT,
-    TAGS,
-    answer,
-    comment,
-    comments_of,
-    rate,
-    ratings_of,
-)
+from lookup.feedback import rate, ratings_of
 from lookup.issues import live_issue, open_by_id
+from lookup.levels import LEVELS, TAGS
 from lookup.parties import parties_of
 from lookup.trail import Actor, Change, change
 from lookup.units import unit_codes
@@ -229,7 +222,7 @@ def test_the_trail_tells_of_ratings_and_comments_without_their_words(
     _rate(bureau, issue, "2", ["other", "no_news"])
     _comment(bureau, issue, "我叫王小明，电话 13800138000。")
     assert _trail(bureau, "rating.given") == [
-        {"step": "filing", "level": 2, "tags": ["no_news", "other"]}
+        {"rating": 1, "step": "filing", "level": 2, "tags": ["no_news", "other"]}
     ]
     assert _trail(bureau, "comment.made") == [{"length": 21}]
     assert trail.verify(bureau.db) == []

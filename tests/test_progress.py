@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lookup import feedback
+from lookup import comments, feedback
 from lookup.bureau import Bureau
 from lookup.clocks import Standing
 from lookup.database import Database, Record
@@ -312,8 +312,8 @@ def test_an_answer_stands_with_its_comment(bureau: Bureau) -> None:
     issue = put(bureau, NUMBER, "2026-11-20 09:05", now=NOW)
     _say(bureau, issue, "5", [], "谢谢。")
     with change(bureau.db, Actor("李明", "desk")) as ongoing:
-        made = feedback.comments_of(bureau.db, issue["party_id"])[0]
-        feedback.answer(ongoing, made["id"], "不客气。")
+        made = comments.comments_of(bureau.db, issue["party_id"])[0]
+        comments.answer(ongoing, made["id"], "不客气。")
     (comment,) = progress_of(bureau, issue, date(2026, 11, 22)).comments
     assert (comment.answer, comment.answered_by) == ("不客气。", "李明")
     assert comment.answered is not None
@@ -336,7 +336,7 @@ def test_the_page_costs_few_statements(bureau: Bureau, monkeypatch: pytest.Monke
 def _say(bureau: Bureau, issue: Record, level: str, tags: list[str], body: str) -> None:
     with change(bureau.db, Actor("party", "web")) as ongoing:
         feedback.rate(bureau, ongoing, issue, "intake", level, tags, "form 1")
-        feedback.comment(bureau, ongoing, issue, body, "form 2")
+        comments.comment(bureau, ongoing, issue, body, "form 2")
 
 
 COURSES = [

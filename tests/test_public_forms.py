@@ -8,7 +8,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from lookup.bureau import Bureau
-from lookup.feedback import LONGEST_COMMENT, comments_of, ratings_of
+from lookup.comments import LONGEST_COMMENT, comments_of
+from lookup.feedback import ratings_of
 from lookup.issues import reissue
 from lookup.trail import change
 from tests.public_cases import CLERK, Phone, days_ago, form_in, issue_of, put, site_of

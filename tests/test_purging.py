@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lookup import feedback, purging, trail
+from lookup import comments, feedback, purging, trail
 from lookup.answers import filed_case
 from lookup.beijing import beijing_day, utc_now
 from lookup.bureau import Bureau, open_bureau
@@ -68,11 +68,11 @@ def rate(bureau: Bureau, issue: Record, now: datetime) -> None:
 
 def comment(bureau: Bureau, issue: Record, now: datetime, answer: str = "") -> None:
     with change(bureau.db, CLERK, now) as ongoing:
-        feedback.comment(bureau, ongoing, issue, "我是欧阳娜，请回电", f"{issue['number']}{now}")
+        comments.comment(bureau, ongoing, issue, "我是欧阳娜，请回电", f"{issue['number']}{now}")
     if answer:
-        (kept,) = feedback.comments_of(bureau.db, issue["party_id"])
+        (kept,) = comments.comments_of(bureau.db, issue["party_id"])
         with change(bureau.db, CLERK, now) as ongoing:
-            feedback.answer(ongoing, kept["id"], answer)
+            comments.answer(ongoing, kept["id"], answer)
 
 
 def faults(bureau: Bureau) -> list[str]:

@@ -10,13 +10,15 @@ from flask import Blueprint, Response, abort, current_app, redirect, request, se
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from lookup import feedback
 from lookup.beijing import beijing_day, utc_now
 from lookup.bureau import Bureau
+from lookup.comments import LONGEST_COMMENT, comment
 from lookup.database import Record
 from lookup.errors import Conflict, NotFound, Refused, StorageError, Throttled
+from lookup.feedback import rate
 from lookup.issues import count_visit, open_by_code, open_by_id, open_by_token
 from lookup.language import Language, Text, plain
+from lookup.levels import LEVELS, TAGS
 from lookup.migrations import check_ready
 from lookup.progress import progress_of
 from lookup.trail import Actor, change
@@ -34,8 +36,8 @@ _LONGEST_ECHO = 80
 _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)])
 # Levels that offer the same tags share one set of boxes on the page.
 _TAGS = [
-    ([str(of) for of in feedback.TAGS if feedback.TAGS[of] is words], words)
-    for words in {id(words): words for words in feedback.TAGS.values()}.values()
+    ([str(of) for of in TAGS if TAGS[of] is words], words)
+    for words in {id(words): words for words in TAGS.values()}.values()
 ]
 
 
@@ -117,7 +119,7 @@ def send_rating() -> AnyResponse:
     tags = _chosen_tags(level)
     try:
         with change(bureau.db, _actor(issue), now) as ongoing:
-            feedback.rate(bureau, ongoing, issue, step, level, tags, form)
+            rate(bureau, ongoing, issue, step, level, tags, form)
     except Refused as refusal:
         return case_page(bureau, issue, now, Mistake(f"rate-{step}", refusal.text))
     return redirect(f"/case#rated-{step}", 303)
@@ -131,7 +133,7 @@ def send_comment() -> AnyResponse:
     issue, form = _admitted(bureau, now)
     try:
         with change(bureau.db, _actor(issue), now) as ongoing:
-            feedback.comment(bureau, ongoing, issue, request.form.get("body", ""), form)
+            comment(bureau, ongoing, issue, request.form.get("body", ""), form)
     except Refused as refusal:
         return case_page(bureau, issue, now, Mistake("body", refusal.text, {"body": _typed()}))
     return redirect("/case#sent", 303)
@@ -202,7 +204,7 @@ def case_page(
         new_handle=lambda: "" if preview else new_handle(bureau, issue["token_id"]),
         preview=preview,
         choices=_choices,
-        longest=feedback.LONGEST_COMMENT,
+        longest=LONGEST_COMMENT,
         mistake=mistake,
     )
 
@@ -217,7 +219,7 @@ def _choices(language: Language, n: int, level: str, ticked: tuple[str, ...]) ->
         n=n,
         level=level,
         ticked=ticked,
-        levels=feedback.LEVELS,
+        levels=LEVELS,
         tags=_TAGS,
         w=WORDS[language],
     )
@@ -285,6 +287,6 @@ def _typed() -> str:
 
 def _chosen_tags(level: str) -> tuple[str, ...]:
     """The tags ticked, without those of another level that was chosen first and then left."""
-    own = {tag for of, words in feedback.TAGS.items() for tag in words if str(of) == level}
-    others = {tag for words in feedback.TAGS.values() for tag in words} - own
+    own = {tag for of, words in TAGS.items() for tag in words if str(of) == level}
+    others = {tag for words in TAGS.values() for tag in words} - own
     return tuple(tag for tag in request.form.getlist("tags") if tag not in others)
