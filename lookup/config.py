@@ -205,7 +205,11 @@ def _quiet_hours(written: str | None) -> tuple[int, int] | None:
     if not written.strip():
         return None
     hours = _HOURS.fullmatch(written.strip())
-    if hours is None or max(map(int, hours.groups())) > 24 or int(hours[1]) == int(hours[2]):
+    if (
+        hours is None
+        or max(map(int, hours.groups())) > 24
+        or int(hours[1]) % 24 == int(hours[2]) % 24
+    ):
         raise ConfigError(
             f"SMS_QUIET_HOURS“{written}”应形如 21-8，即从几点到几点不发短信；留空为不限。",
             f"SMS_QUIET_HOURS “{written}” is written as 21-8: from and until which hour no text is "

@@ -220,3 +220,68 @@ def test_a_number_of_proxies_that_is_none_is_refused(bad: str) -> None:
 def test_a_time_after_which_people_are_forgotten_is_neither_short_nor_endless(bad: str) -> None:
     with pytest.raises(ConfigError, match=r"PURGE_AFTER_DAYS .* from 30 to 36500"):
         _read(PURGE_AFTER_DAYS=bad)
+
+
+# The text gateway
+
+GATEWAY = {
+    "SMS_URL": "http://127.0.0.1:13013/cgi-bin/sendsms",
+    "SMS_USER": "daylight",
+    "SMS_PASSWORD": "a password of the gateway",
+    "SMS_SECRET": "Secret0123456789",
+}
+
+
+def test_a_bureau_without_a_gateway_needs_none_of_its_settings() -> None:
+    assert _read().sms_url == ""
+
+
+def test_the_gateways_settings_are_read_and_its_secrets_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("out of a file\n")
+    read = _read(**GATEWAY | {"SMS_PASSWORD": "", "SMS_PASSWORD_FILE": str(file)})
+    assert (read.sms_url, read.sms_user) == (GATEWAY["SMS_URL"], "daylight")
+    assert (read.sms_password, read.sms_secret) == ("out of a file", GATEWAY["SMS_SECRET"])
+    assert "out of a file" not in repr(read)
+    assert GATEWAY["SMS_SECRET"] not in repr(read)
+
+
+@pytest.mark.parametrize("missing", ["SMS_USER", "SMS_PASSWORD", "SMS_SECRET"])
+def test_half_a_gateway_is_refused_by_what_is_missing(missing: str) -> None:
+    with pytest.raises(ConfigError, match=f"{missing} is not"):
+        _read(**GATEWAY | {missing: ""})
+
+
+@pytest.mark.parametrize("name", ["SMS_URL", "SMS_CALLBACK_URL"])
+def test_a_gateways_address_is_a_web_address(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} “gateway:13013” is no address"):
+        _read(**GATEWAY | {name: "gateway:13013"})
+
+
+@pytest.mark.parametrize("weak", ["short", "with spaces in it !", "鸟" * 20, "a&b=c" * 5])
+def test_a_secret_that_cannot_stand_in_an_address_is_refused_and_not_repeated(weak: str) -> None:
+    with pytest.raises(ConfigError, match="SMS_SECRET needs") as caught:
+        _read(**GATEWAY | {"SMS_SECRET": weak})
+    assert weak not in caught.value.text.both()
+
+
+@pytest.mark.parametrize(
+    ("written", "hours"),
+    [("21-8", (21, 8)), (" 0-6 ", (0, 6)), ("22-24", (22, 0)), ("", None), ("  ", None)],
+)
+def test_quiet_hours_are_from_and_until_an_hour_or_never(
+    written: str, hours: tuple[int, int] | None
+) -> None:
+    assert _read(SMS_QUIET_HOURS=written).sms_quiet_hours == hours
+
+
+def test_nights_are_quiet_unless_the_bureau_says_otherwise() -> None:
+    assert _read().sms_quiet_hours == (21, 8)
+
+
+@pytest.mark.parametrize(
+    "bad", ["21", "21-25", "8-8", "0-24", "21:00-8:00", "nine-five", "２１-８"]
+)
+def test_quiet_hours_that_are_none_are_refused(bad: str) -> None:
+    with pytest.raises(ConfigError, match="SMS_QUIET_HOURS"):
+        _read(SMS_QUIET_HOURS=bad)
