@@ -18,6 +18,7 @@ from lookup.trail import Change, is_intact
 from lookup.typed import read_words, refusal
 
 _TAKEN_BACK = "milestone.taken_back"
+_NO_LONGER = "extension.taken_back"
 _FOLLOWED = Text(
     "它之后还有节点，请先处理后面的节点。",
     "Another milestone follows it; see to that one first.",
@@ -25,6 +26,10 @@ _FOLLOWED = Text(
 _NOT_OURS = Text(
     "它来自案件系统，撤回后会再次导入；请在案件系统中改正。",
     "It came from the case system and would come again; put it right there.",
+)
+_NOT_BY_HAND = Text(
+    "这里没有人工录入的延期；案件系统的延期请在案件系统中改正。",
+    "No extension was entered here by hand; put one of the case system's right there.",
 )
 
 
@@ -45,9 +50,11 @@ def history_of(db: Database, number: str) -> History:
     rows = db.rows(
         """SELECT * FROM trail_entry WHERE case_number = :number
         AND action IN ('case.registered', 'case.changed', 'case.moved', 'clock.extended',
-            'milestone.corrected', 'milestone.recorded', :taken_back) ORDER BY position""",
+            'milestone.corrected', 'milestone.recorded', :taken_back, :no_longer)
+        ORDER BY position""",
         number=number,
         taken_back=_TAKEN_BACK,
+        no_longer=_NO_LONGER,
     )
     found: dict[tuple[str, str], list[Entered]] = defaultdict(list)
     # What was blanked tells nothing any more, and what was altered must not.
@@ -55,6 +62,8 @@ def history_of(db: Database, number: str) -> History:
         told = json.loads(row["detail"])
         if row["action"] == _TAKEN_BACK:
             found.pop(("milestones", told.get("step")), None)
+        if row["action"] == _NO_LONGER:
+            del found["extensions", told.get("step")][-1:]
         for part in ("milestones", "extensions"):
             for step, said in told.get(part, {}).items():
                 found[part, step].append(Entered(row, said.get("was"), told.get("reason", "")))
@@ -94,6 +103,32 @@ def take_back(bureau: Bureau, change: Change, kept: OnFile, told: Mapping[str, s
     reckon_case(bureau, case["id"], bureau.kinds[case["kind"]])
     was = {"at": row["happened_at"] or row["happened_day"], "outcome": row["outcome"]}
     change.record(_TAKEN_BACK, case["number"], step=step, was=was, reason=why)
+
+
+def take_back_extension(
+    bureau: Bureau, change: Change, kept: OnFile, told: Mapping[str, str]
+) -> None:
+    """Take back an extension entered by mistake; what it replaced holds again. ``told`` has step
+    and why. Raises CaseRefused."""
+    case, step, why = kept.case, told["step"], read_words("why", told["why"])
+    longer = kept.course.extensions.get(step)
+    if longer is None or longer["via"] != BY_HAND:
+        raise refusal("step", *_NOT_BY_HAND)
+    entered = history_of(change.db, case["number"]).get(("extensions", step), [])
+    before = entered[-1].was if entered else None
+    change.db.run(
+        """UPDATE extension SET days = :days, approved_by = :approved_by, reason = ''
+        WHERE case_id = :case_id AND step = :step"""
+        if before
+        else "DELETE FROM extension WHERE case_id = :case_id AND step = :step",
+        case_id=case["id"],
+        step=step,
+        **(before or {}),
+    )
+    mark_by_hand(change, case)
+    reckon_case(bureau, case["id"], bureau.kinds[case["kind"]])
+    was = {"days": longer["days"], "approved_by": longer["approved_by"]}
+    change.record(_NO_LONGER, case["number"], step=step, was=was, reason=why)
 
 
 def _why_it_stays(db: Database, kind: Kind | None, kept: OnFile, step: str) -> Text | None:

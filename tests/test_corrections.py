@@ -165,6 +165,37 @@ def test_the_second_to_correct_is_shown_the_first_correction(bureau: Bureau, des
     assert typed.items() <= third.form("corrections").items()
 
 
+def test_an_extension_entered_by_mistake_is_taken_back_and_what_it_replaced_holds_again(
+    bureau: Bureau, desk: Browser
+) -> None:
+    put(bureau, NUMBER, days_ago(1))
+    told = {"approved_by": "陈局长", "why": "线索需要核查"}
+    page = CasePage(desk, NUMBER).open()
+    assert "taken-back" not in page.text
+    assert page.send("extensions", choice="filing 7", **told).status_code == 303
+    assert page.send("extensions", choice="filing 30", **told).status_code == 303
+    path, form = "extensions/taken-back", "taken-back"
+    assert page.send(path, form, why=" ").status_code == 422
+    for days in (7, 3):
+        assert page.send(path, form, why="没有批准").status_code == 303
+        [clock] = rows_of(bureau, NUMBER, "clock")
+        assert clock["days"] == days
+    assert rows_of(bureau, NUMBER, "extension") == []
+    _, detail = last_entry(bureau)
+    assert (detail["was"]["days"], detail["reason"]) == (7, "没有批准")
+    assert "撤销延期" in page.open().text
+    # What nobody entered here cannot be taken back here.
+    extended = {"step": "filing", "extended_days": 7, "approved_by": "陈局长"}
+    put(bureau, "A-2", days_ago(1), [extended])
+    other = CasePage(desk, "A-2").open()
+    assert "taken-back" not in other.text
+    forged = other.form("extensions") | {"step": "filing", "why": "没有批准"}
+    refused = desk.client.post(f"/desk/cases/A-2/{path}", data=forged)
+    assert refused.status_code == 422
+    assert rows_of(bureau, "A-2", "clock")[0]["days"] == 7
+    assert verify(bureau.db) == []
+
+
 def test_what_staff_change_is_found_in_the_record_by_what_it_was(
     bureau: Bureau, desk: Browser
 ) -> None:

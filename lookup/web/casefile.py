@@ -19,7 +19,12 @@ from lookup.casefile import (
     record_milestone,
     take_case,
 )
-from lookup.corrections import correct_milestone, history_of, take_back
+from lookup.corrections import (
+    correct_milestone,
+    history_of,
+    take_back,
+    take_back_extension,
+)
 from lookup.database import Record
 from lookup.entries import WAYS, entries_of, said_entry, said_who
 from lookup.kinds import Kind
@@ -170,6 +175,15 @@ def extend(number: str) -> AnyResponse:
     told = _chosen("extended_days") | _typed_in("approved_by", "why")
     act = partial(extend_clock, the_staff())
     return _amended(number, "extension", said("casefile_extended"), act, told)
+
+
+@blueprint.post("/extensions/taken-back")
+@allow("write")
+def shorten(number: str) -> AnyResponse:
+    """Take back an extension that was never approved."""
+    told = _typed_in("step", "why")
+    done = said("casefile_not_extended")
+    return _amended(number, f"shorten-{told['step']}", done, take_back_extension, told)
 
 
 @blueprint.post("/corrections")
