@@ -182,7 +182,7 @@ def test_an_extension_entered_by_mistake_is_taken_back_and_what_it_replaced_hold
         assert clock["days"] == days
     assert rows_of(bureau, NUMBER, "extension") == []
     _, detail = last_entry(bureau)
-    assert (detail["was"]["days"], detail["reason"]) == (7, "没有批准")
+    assert (detail["was"], detail["reason"]) == ({"days": 7, "approved_by": "陈局长"}, "没有批准")
     assert "撤销延期" in page.open().text
     # What nobody entered here cannot be taken back here.
     extended = {"step": "filing", "extended_days": 7, "approved_by": "陈局长"}
