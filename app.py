@@ -6,14 +6,18 @@ import sys
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lookup import cli, upkeep_commands
+from lookup import cli, upkeep_commands, work_commands
 from lookup.bureau import open_bureau
 from lookup.config import Config
 from lookup.errors import DaylightError
 from lookup.web import (
     admin,
     api,
+    callbacks,
     casefile,
+    comments,
+    counter,
+    counters,
     errors,
     find,
     guard,
@@ -21,8 +25,10 @@ from lookup.web import (
     imports,
     intake,
     login,
+    outbox,
     papers,
     record,
+    sms,
     status,
 )
 from lookup.web.logs import keep_secrets_out
@@ -54,10 +60,10 @@ def _wire(config: Config) -> Flask:
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
     keep_secrets_out()
-    desk = (casefile, find, holdings, intake, papers, record, imports, admin)
-    for part in (status, login, api, *desk):
+    desk = (callbacks, casefile, counters, find, holdings, intake, papers, record, imports, admin)
+    for part in (status, comments, counter, login, api, sms, outbox, *desk):
         app.register_blueprint(part.blueprint)
     errors.register(app)
     guard.register(app)
-    cli.register_commands(app, cli, upkeep_commands)
+    cli.register_commands(app, cli, upkeep_commands, work_commands)
     return app

@@ -24,6 +24,7 @@ from lookup.bureau import Bureau
 from lookup.database import Database
 from lookup.errors import FileError, StorageError
 from lookup.migrations import MIGRATIONS, migrate, newest_step
+from lookup.sending import disown
 from lookup.trail import Actor, Head, change, head
 from receipts.batch import replacing
 
@@ -101,6 +102,7 @@ def restore(
         for table in (table for table, is_numbered in tables.items() if is_numbered):
             db.rows(db.renumber.format(table=table))
         migrate(db)
+        disown(db, now)
         ongoing.record("backup.restored", file=file.name, at=found.at, entries=found.trail.size)
     return found
 
@@ -108,7 +110,7 @@ def restore(
 def _tables(version: int) -> dict[str, bool]:
     """The tables at a version, those referred to first, and whether their rows are numbered."""
     steps = (step for _, steps in MIGRATIONS[:version] for step in steps)
-    return {found[1]: bool(found[2]) for step in steps if (found := _CREATED.match(step))}
+    return {found[1]: bool(found[2]) for step in steps if (found := _CREATED.search(step))}
 
 
 def _described(db: Database, now: datetime) -> Backup:
@@ -118,10 +120,12 @@ def _described(db: Database, now: datetime) -> Backup:
 
 def _lines(db: Database, found: Backup, key: bytes) -> Iterator[bytes]:
     yield _line({"format": _FORMAT, "key": _name_of(key)} | asdict(found))
-    for table in _tables(found.version):
+    for table, is_numbered in _tables(found.version).items():
         if table in _LEFT_OUT:
             continue
-        rows = db.each(_UNITS if table == "unit" else f"SELECT * FROM {table}")
+        # A row may refer to an earlier one of its own table.
+        whole = f"SELECT * FROM {table}{' ORDER BY id' if is_numbered else ''}"
+        rows = db.each(_UNITS if table == "unit" else whole)
         for number, row in enumerate(rows):
             if not number:
                 yield _line({"table": table, "columns": list(row)})

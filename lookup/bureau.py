@@ -22,6 +22,7 @@ class Bureau:
     service: Service
     seals: Seals
     papers: Tokens
+    counters: Tokens
     cookies: Tokens
     forms: Tokens
 
@@ -36,6 +37,7 @@ def open_bureau(config: Config) -> Bureau:
         service=load_service(config.service_file),
         seals=Seals(config.keys("sealing"), config.keys("finding")),
         papers=Tokens(config.keys("token"), "receipt"),
+        counters=Tokens(config.keys("token"), "counter"),
         cookies=Tokens(config.keys("cookie"), "cookie"),
         forms=Tokens(config.keys("form"), "form"),
     )

@@ -14,6 +14,7 @@ from lookup import course, withholding
 from lookup.beijing import Moment, start_of_day, utc_text
 from lookup.bureau import Bureau
 from lookup.byhand import record_changes
+from lookup.comments import follow_case
 from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused
 from lookup.kinds import Kind
@@ -203,6 +204,8 @@ def move_on(
     changes |= _move_parts(bureau, change, replace(kept, case=case), record, hand, "kind" in moved)
     if changes:
         record_changes(change, case["number"], changes, why)
+        if "unit" in moved:
+            follow_case(bureau, change, case["id"], kept.case["unit"], case["unit"])
         case |= {"changed_at": change.at, "version": case["version"] + 1}
     if not hand.writes and (changes or as_of.stated):
         case["known_as_of"] = max(as_of.text, case["known_as_of"])

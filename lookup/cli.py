@@ -122,6 +122,8 @@ def demo(bureau: Bureau, cases: int, receipt: Path | None) -> None:
     links = {line["case"]: line["url"] for line in reversed(printed.links)}
     for stage, number in shown.items():
         click.echo(f"{stage:<30}{number}  {links[number]}")
+    for name, link in demonstration.counter_links(bureau).items():
+        click.echo(f"{name:<30}{link}")
     say(Text("工作人员登录（/login）：", "Staff log in at /login:"))
     for role, login, password in demonstration.open_accounts(bureau):
         click.echo(f"{STAFF_ROLES[role].both():<30}{login:<12}{password}")

@@ -183,7 +183,7 @@ def _sms(environ: Mapping[str, str]) -> dict[str, Any]:
                 f"SMS_URL is set, but {name} is not.",
             )
     for name in ("SMS_URL", "SMS_CALLBACK_URL"):
-        if told[name] and urlsplit(told[name]).scheme not in ("http", "https"):
+        if told[name] and not _is_web(told[name]):
             raise ConfigError(
                 f"{name}“{told[name]}”不是网址，应以 http:// 或 https:// 开头。",
                 f"{name} “{told[name]}” is no address; it starts with http:// or https://.",
@@ -196,6 +196,14 @@ def _sms(environ: Mapping[str, str]) -> dict[str, Any]:
         )
     quiet = _quiet_hours(environ.get("SMS_QUIET_HOURS"))
     return {name.lower(): value for name, value in told.items()} | {"sms_quiet_hours": quiet}
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or a bracket
+        return False
 
 
 def _quiet_hours(written: str | None) -> tuple[int, int] | None:

@@ -5,36 +5,26 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from itertools import count
-from secrets import token_hex
 from typing import Any
 
+from lookup import counters
 from lookup.beijing import BEIJING, Moment, beijing_day
 from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
 from lookup.cases import AsOf, put_case, require_case
-from lookup.comments import answer, comment, comments_of
 from lookup.database import Database, Record
+from lookup.demo_voices import WORDS, Voices, prepare, settle
 from lookup.errors import StorageError
-from lookup.feedback import rate
 from lookup.issues import count_visit, hand_over, live_issue
 from lookup.materials import receive_material, request_materials
 from lookup.parties import parties_of
-from lookup.staff import add_staff, reset_password
+from lookup.staff import Staff, add_staff, read_staff, require_staff, reset_password
 from lookup.trail import Actor, Change, change
 from lookup.units import UnitRecord, put_units
 
-_UNITS = [
-    ("5101000000", "蓉江市公安局", "", "蓉江市人民路1号", "028-55550000"),
-    ("5101040100", "城东分局", "5101000000", "城东区一环路东5号", "028-55550100"),
-    ("5101040101", "锦江路派出所", "5101040100", "城东区锦江路18号", "028-55550101"),
-    ("5101040102", "牛市口派出所", "5101040100", "城东区牛市口路7号", "028-55550102"),
-    ("5101040103", "沙河堡派出所", "5101040100", "城东区沙河堡街33号", "028-55550103"),
-    ("5101040200", "城西分局", "5101000000", "城西区二环路西12号", "028-55550200"),
-    ("5101040201", "青羊宫派出所", "5101040200", "城西区青羊街9号", "028-55550201"),
-    ("5101040202", "苏坡桥派出所", "5101040200", "城西区苏坡路60号", "028-55550202"),
-    ("5101040203", "浣花溪派出所", "5101040200", "城西区浣花路21号", "028-55550203"),
-]
+_UNITS: list[list[str]] = WORDS["units"]
 _BUREAU = _UNITS[0][0]
 _STATIONS = [code for code, *_ in _UNITS if not code.endswith("00")]
 _ACCOUNTS = {
@@ -44,38 +34,6 @@ _ACCOUNTS = {
     "chief": "supervisor",
     "admin": "administrator",
 }
-_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
-_GIVEN = [
-    "伟",
-    "芳",
-    "秀英",
-    "敏",
-    "静",
-    "丽",
-    "强",
-    "磊",
-    "军",
-    "洋",
-    "勇",
-    "艳",
-    "杰",
-    "娟",
-    "涛",
-]
-_CRIMES = ["被盗窃案", "被诈骗案", "被抢夺案", "故意毁坏财物案", "电信网络诈骗案"]
-_OFFENCES = ["殴打他人案", "偷窥案", "赌博案", "扰乱公共秩序案", "饲养动物干扰正常生活案"]
-_THINGS = [
-    ("手机", "1", "部"),
-    ("现金", "3200", "元"),
-    ("电动自行车", "1", "辆"),
-    ("银行卡", "2", "张"),
-]
-_MATERIALS = ["身份证复印件", "购物发票或转账记录", "伤情照片"]
-_COMMENTS = [
-    ("请问什么时候可以领回手机？", "您好，物品仍在鉴定，结束后民警会当面通知您领取。"),
-    ("民警很耐心，谢谢！", ""),
-    ("已经过了期限，怎么还没有消息？", "抱歉让您久等，办案民警今天会给您去电说明。"),
-]
 _DAYS_BACK = 150
 
 # What becomes of a case, and how often in a hundred.
@@ -110,11 +68,14 @@ def fill(bureau: Bureau, now: datetime, cases: int) -> int:
         return 0
     with change(bureau.db, Actor("演示", "demo"), now - timedelta(_DAYS_BACK)) as ongoing:
         put_units(ongoing, [UnitRecord(0, *unit) for unit in _UNITS])
-    story = _Story(bureau, random.Random(20260101), now)  # noqa: S311
+    staff = _accounts(bureau, now - timedelta(_DAYS_BACK))
+    story = _Story(bureau, random.Random(20260101), now, staff)  # noqa: S311
     for number in range(cases):
         story.invent(number)
-    for event in sorted(story.events):
+    while story.events:
+        event = heappop(story.events)
         event.happen(event.at)
+    settle(bureau.db, now)
     return cases
 
 
@@ -128,6 +89,10 @@ _STAGES = {
     "不予立案 refused": """EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id
         AND step = 'notice')""",
     "不予公开 withheld": "EXISTS (SELECT 1 FROM withholding WHERE case_id = cases.id)",
+    "待回访 call-back due": """EXISTS (SELECT 1 FROM callback
+        WHERE case_id = cases.id AND closed_at IS NULL)""",
+    "留言已答复 comment answered": """EXISTS (SELECT 1 FROM comment
+        WHERE case_id = cases.id AND category = 'inquiry' AND answered_at IS NOT NULL)""",
     "两名当事人 two parties": "(SELECT COUNT(*) FROM party WHERE case_id = cases.id) > 1",
     "已结案，有财物 closed, property": """EXISTS (SELECT 1 FROM property WHERE case_id = cases.id)
         AND EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id AND step = 'closure')""",
@@ -159,13 +124,25 @@ def _refuse_real_cases(db: Database) -> None:
         )
 
 
-def open_accounts(bureau: Bureau) -> Iterator[tuple[str, str, str]]:
+def _accounts(bureau: Bureau, at: datetime) -> dict[str, Staff]:
+    for _ in open_accounts(bureau, at):
+        pass
+    return {one: read_staff(require_staff(bureau.db, _BUREAU, one)) for one in _ACCOUNTS}
+
+
+def counter_links(bureau: Bureau) -> dict[str, str]:
+    """The address in each counter's code, by the counter's name."""
+    made = counters.counters_below(bureau.db, _BUREAU)
+    return {one["name"]: counters.link(bureau, one) for one in made}
+
+
+def open_accounts(bureau: Bureau, at: datetime | None = None) -> Iterator[tuple[str, str, str]]:
     """An account for each role: the role, its login, and a password made for this demonstration."""
     for station, (login, role) in zip(_STATIONS, _ACCOUNTS.items(), strict=False):
         who = _officer(station, 0)
         unit = station if role == "desk_officer" else _BUREAU
         found = bureau.db.row("SELECT * FROM staff WHERE login = :login", login=login)
-        with change(bureau.db, Actor("演示", "demo")) as ongoing:
+        with change(bureau.db, Actor("演示", "demo"), at) as ongoing:
             if found:
                 password = reset_password(ongoing, found)
             else:
@@ -178,20 +155,24 @@ def open_accounts(bureau: Bureau) -> Iterator[tuple[str, str, str]]:
 def _officer(unit: str, which: int) -> dict[str, str]:
     """One of the two officers of a station."""
     place = _STATIONS.index(unit) * 2 + which
-    name = _SURNAMES[place] + _GIVEN[place % len(_GIVEN)]
+    name = WORDS["surnames"][place] + WORDS["given"][place % len(WORDS["given"])]
     return {"officer": name, "badge": f"0{51017 + place * 37}"}
 
 
 class _Story:
     """Plans every case as events, so that they can be entered in the order of time."""
 
-    def __init__(self, bureau: Bureau, dice: random.Random, now: datetime) -> None:
+    def __init__(
+        self, bureau: Bureau, dice: random.Random, now: datetime, staff: dict[str, Staff]
+    ) -> None:
         self.events: list[_Event] = []
         self._bureau = bureau
         self._dice = dice
         self._now = now
         self._order = count()
         self._fates = _fates(dice)
+        self._voices = Voices(bureau, self._plan, staff["callback"], staff["chief"])
+        prepare(bureau, self._plan, staff["chief"], staff["desk"], now)
 
     def invent(self, serial: int) -> None:
         """Plan one case and all that will be said about it."""
@@ -222,13 +203,13 @@ class _Story:
 
     def _body(self, serial: int, criminal: bool, intake: datetime) -> dict[str, Any]:
         dice, unit = self._dice, self._dice.choice(_STATIONS)
-        surname = dice.choice(_SURNAMES)
+        surname = dice.choice(WORDS["surnames"])
         month = intake.astimezone(BEIJING).strftime("%Y%m")
         return {
             "number": f"{'A' if criminal else 'J'}{unit}{month}{serial + 1:05d}",
             "kind": "criminal" if criminal else "administrative",
             "unit": unit,
-            "name": f"{surname}某{dice.choice(_CRIMES if criminal else _OFFENCES)}",
+            "name": f"{surname}某{dice.choice(WORDS['crimes' if criminal else 'offences'])}",
             **_officer(unit, dice.randint(0, 1)),
             "channel": dice.choice(["110", "窗口", "网上", "电话"]),
             "reported_at": _written(intake - timedelta(minutes=dice.randint(10, 90))),
@@ -239,14 +220,15 @@ class _Story:
         }
 
     def _name(self, surname: str = "") -> str:
-        return (surname or self._dice.choice(_SURNAMES)) + self._dice.choice(_GIVEN)
+        given: str = self._dice.choice(WORDS["given"])
+        return (surname or self._dice.choice(WORDS["surnames"])) + given
 
     def _phone(self) -> str:
         # 199-0000 numbers are not given out: nobody's phone rings for a demonstration.
         return f"1990000{self._dice.randint(0, 9999):04d}"
 
     def _thing(self, *, kept: bool) -> dict[str, str]:
-        name, quantity, unit = self._dice.choice(_THINGS)
+        name, quantity, unit = self._dice.choice(WORDS["things"])
         state = {
             "measure": "扣押",
             "status": "保管中" if kept else "已发还",
@@ -280,17 +262,15 @@ class _Story:
         if fate in ("fresh", "filed", "overdue"):
             self._plan(entered + timedelta(hours=1), lambda when: self._ask_for(when, number))
         if fate != "withheld" and dice.random() < 0.4:
-            level = dice.choices("54321", weights=[46, 30, 12, 8, 4])[0]
             at = entered + timedelta(days=1)
-            self._plan(at, lambda when: self._rate(when, number, level))
+            self._plan(at, lambda when: self._voices.rate(when, number))
         if fate != "withheld" and dice.random() < 0.2:
-            said = dice.choice(_COMMENTS)
             at = entered + timedelta(days=2)
-            self._plan(at, lambda when: self._comment(when, number, *said))
+            self._plan(at, lambda when: self._voices.comment(when, number))
 
     def _plan(self, at: datetime, happen: Callable[[datetime], None]) -> None:
         if at <= self._now:
-            self.events.append(_Event(at, next(self._order), happen))
+            heappush(self.events, _Event(at, next(self._order), happen))
 
     def _give(self, when: datetime, number: str) -> None:
         with self._desk(when) as ongoing:
@@ -305,25 +285,8 @@ class _Story:
     def _ask_for(self, when: datetime, number: str) -> None:
         with self._desk(when) as ongoing:
             case = require_case(self._bureau.db, number)
-            request_materials(ongoing, case, _MATERIALS)
-            receive_material(ongoing, case, _MATERIALS[0], beijing_day(when))
-
-    def _rate(self, when: datetime, number: str, level: str) -> None:
-        with change(self._bureau.db, Actor("报案人", "web"), when) as ongoing:
-            issue = self._issues(ongoing, number)[0]
-            rate(self._bureau, ongoing, issue, "intake", level, [], token_hex(8))
-
-    def _comment(self, when: datetime, number: str, said: str, answered: str) -> None:
-        with change(self._bureau.db, Actor("报案人", "web"), when) as ongoing:
-            issue = self._issues(ongoing, number)[0]
-            comment(self._bureau, ongoing, issue, said, token_hex(8))
-        if answered:
-            made = comments_of(self._bureau.db, issue["party_id"])[-1]
-            self._plan_answer(when + timedelta(days=1), made["id"], answered)
-
-    def _plan_answer(self, at: datetime, comment_id: int, text: str) -> None:
-        with self._desk(min(at, self._now)) as ongoing:
-            answer(ongoing, comment_id, text)
+            request_materials(ongoing, case, WORDS["materials"])
+            receive_material(ongoing, case, WORDS["materials"][0], beijing_day(when))
 
     def _issues(self, ongoing: Change, number: str) -> list[Record]:
         case = require_case(self._bureau.db, number)

@@ -25,6 +25,7 @@ from lookup.staff import Staff
 from lookup.stages import FIRST_TO_RUN, IN_STAGE, RUNS, STAGE, STAGES, codes_of
 from lookup.terms import Term, read_term
 from lookup.trail import change
+from lookup.typed import like
 
 PAGE = 50
 DUE = ("next", "today", "overdue")
@@ -37,6 +38,7 @@ MARKS: Mapping[str, Text] = {
     "withheld": Text("不予公开", "Withheld"),
     "waiting": Text("待审批", "For approval"),
     "no_paper": Text("回执未交付", "Paper not given"),
+    "wrong_number": Text("电话有误", "Wrong number"),
 }
 _CONDITIONS = IN_STAGE | {
     "withheld": """cases.id IN (SELECT case_id FROM withholding
@@ -48,6 +50,9 @@ _CONDITIONS = IN_STAGE | {
         AND NOT EXISTS (SELECT 1 FROM issue WHERE issue.party_id = party.id
             AND revoked_at IS NULL AND (handed_over_at IS NOT NULL OR EXISTS (SELECT 1 FROM visit
                 WHERE visit.party_id = party.id AND visit.at >= issue.issued_at))))""",
+    "wrong_number": """cases.id IN (SELECT case_id FROM party
+        JOIN stopped_number ON stopped_number.phone_found = party.phone_found
+        WHERE why = 'wrong')""",
     "next": FIRST_TO_RUN,
     "today": f"{FIRST_TO_RUN} AND clock.due_day = :today",
     "overdue": f"{FIRST_TO_RUN} AND clock.due_day < :today",
@@ -143,9 +148,9 @@ def find_cases(
     return _read(bureau, asked, shown, today), last
 
 
-def count_waiting(bureau: Bureau, staff: Staff, now: datetime) -> int:
-    """How many cases within reach wait for a second person's approval."""
-    asked = _Asked(bureau, staff, Question(stage="waiting"), beijing_day(now))
+def count_marked(bureau: Bureau, staff: Staff, mark: str, now: datetime) -> int:
+    """How many cases within reach bear one of MARKS."""
+    asked = _Asked(bureau, staff, Question(stage=mark), beijing_day(now))
     return int(asked.rows(f"SELECT COUNT(*) AS n FROM cases WHERE {asked.condition}")[0]["n"])
 
 
@@ -202,17 +207,9 @@ class _Asked:
 def _words(text: str) -> Record:
     """What was typed, as the patterns it is sought by."""
     folded = plain(text).lower()
-    pattern = "".join(map(_like, folded))
+    pattern = like(folded)
     number = re.sub("([!%_])", r"!\1", number_key(text))
     return {"number": f"%{number}%", "part": f"%{pattern}%", "whole": pattern, "badge": folded}
-
-
-def _like(character: str) -> str:
-    """A character in a pattern. Signs are kept in either width, and beyond the Latin letters the
-    engines do not agree on what is one letter: there any character will do."""
-    if character in ",:;!?()" or (character > "\x7f" and character.upper() != character):
-        return "_"
-    return f"!{character}" if character in "%_" else character
 
 
 def _read(bureau: Bureau, asked: _Asked, cases: Sequence[Record], today: date) -> list[Row]:

@@ -6,24 +6,28 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
-from lookup.beijing import beijing_day, utc_text
+from lookup.beijing import Moment, beijing_day, from_utc_text, start_of_day, utc_text
 from lookup.bureau import Bureau
 from lookup.config import ROOT, Config, bare
 from lookup.errors import DaylightError, StorageError
-from lookup.language import Text
+from lookup.language import LANGUAGES, Text
 from lookup.migrations import check_ready
 from lookup.reckoning import is_current, refuse_orphans
+from lookup.sentences import said_moment
+from lookup.texts import TEMPLATES, compose
 from lookup.toml_tables import read_toml
 from lookup.trail import Head, head
+from lookup.work import absent_since
 from receipts.code import qr_code
 from receipts.fonts import uncovered
 from receipts.sheet import typeset
 
 _SENTENCES = read_toml(Path(__file__).with_suffix(".toml"))
 # Settings that may also be given as the name of a file that holds them.
-_SECRETS = ("SECRET_KEYS", "DATABASE_URL")
+_SECRETS = ("SECRET_KEYS", "DATABASE_URL", "SMS_PASSWORD", "SMS_SECRET")
 _MEGABYTE = 1 << 20
 _LEAST_FREE = 1024 * _MEGABYTE
 _LARGEST_LOG = 256 * _MEGABYTE
@@ -35,6 +39,7 @@ _REACH = timedelta(days=75)
 _FIRST_PASSWORD_DAYS = 7
 # An entry may be made while this is looked at; more than a minute is a clock that is wrong.
 _ADRIFT = timedelta(minutes=1)
+_NEVER = Text("从未", "never")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def examine(
     ]
 
 
-def _found(name: str, **values: str | int) -> Finding:
+def _found(name: str, **values: str | int | Text) -> Finding:
     told = _SENTENCES[name]
     return Finding(name, told["serious"], Text(told["zh"], told["en"]).fill(**values))
 
@@ -72,10 +77,17 @@ def _settings(config: Config, debug: bool) -> Iterator[Finding]:
         "address_loopback": config.is_loopback,
         "proxies_unset": config.is_https and not config.proxies,
         "bureau_unnamed": config.bureau_name == Config.bureau_name,
+        "name_cut": any(config.bureau_name not in text for text in _texts_of(config)),
+        "no_gateway": not config.sms_url,
         "encoding": sys.getfilesystemencoding() != "utf-8",
     }
     for name in (name for name, applies in wrong.items() if applies):
         yield _found(name, url=config.public_url, encoding=sys.getfilesystemencoding())
+
+
+def _texts_of(config: Config) -> Iterator[str]:
+    for template, language in product(TEMPLATES, LANGUAGES):
+        yield compose(template, language, config.bureau_name, config.host, None)
 
 
 def _keys(config: Config) -> Iterator[Finding]:
@@ -156,7 +168,7 @@ def _database(bureau: Bureau, now: datetime) -> Iterator[Finding]:
     try:
         with bureau.db.transaction(reading=True):
             check_ready(bureau.db)
-            for check in (_rules, _seals, _trail, _units, _staff):
+            for check in (_rules, _seals, _trail, _units, _staff, _texts):
                 yield from check(bureau, now)
     except StorageError as error:
         yield Finding("database", True, error.text)
@@ -212,3 +224,18 @@ def _staff(bureau: Bureau, now: datetime) -> Iterator[Finding]:
     for one in able:
         if one["must_change"] and one["created_at"] < long_ago:
             yield _found("first_password", login=one["login"], days=_FIRST_PASSWORD_DAYS)
+
+
+def _texts(bureau: Bureau, now: datetime) -> Iterator[Finding]:
+    since = absent_since(bureau, now)
+    if since is not None:
+        at = said_moment(Moment.of(from_utc_text(since))) if since else _NEVER
+        yield _found("no_worker", at=at)
+    today = utc_text(start_of_day(beijing_day(now)))
+    [ill] = bureau.db.rows(
+        """SELECT COUNT(*) AS texts FROM message
+        WHERE state IN ('failed', 'unknown') AND settled_at >= :today""",
+        today=today,
+    )
+    if ill["texts"]:
+        yield _found("texts_failed", count=ill["texts"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from lookup.beijing import Moment, from_utc_text
 from lookup.bureau import Bureau
+from lookup.callbacks import ATTEMPTS, CAUSES, RESULTS
 from lookup.database import Database, Record
 from lookup.kinds import Kind
 from lookup.language import Text
@@ -44,12 +45,16 @@ _CODED: Mapping[str, Mapping[str, Text]] = {
     "withheld": WITHHELD_REASONS,
     "reason": WITHHELD_REASONS,
     "level": LEVELS,
+    "cause": CAUSES,
+    "result": {**ATTEMPTS, **RESULTS},
     "tags": {code: said for words in TAGS.values() for code, said in words.items()},
 }
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _NOTHING = Text("（无）", "(none)")
 _ALTERED = Text("有改动", "altered")
 _FORGOTTEN = Text("内容已按期清除", "its text was erased after the retention period")
+_PARTY = Text("当事人", "A party")
+_OUTSIDE = {"web": _PARTY, "sms": _PARTY, "counter": Text("来办事的人", "A visitor")}
 _SPACE, _COMMA, _BETWEEN = Text(" ", " "), Text("、", ", "), Text("；", "; ")
 
 
@@ -82,8 +87,8 @@ def said_entry(bureau: Bureau, row: Record) -> Text:
 
 
 def said_who(row: Record) -> Text:
-    """Who made an entry; of parties only that it was one."""
-    return Text("当事人", "A party") if row["via"] in ("web", "sms") else _plainly(row["actor"])
+    """Who made an entry; of people outside only in what part."""
+    return _OUTSIDE.get(row["via"]) or _plainly(row["actor"])
 
 
 def detail_of(kept: str) -> Record:
@@ -146,6 +151,8 @@ class _Teller:
             "parent": self._unit,
             "step": self._step,
             "outcome": self._outcome,
+            "category": self.bureau.service.category_name,
+            "problem": self.bureau.service.problem_name,
         }
         if key in namers:
             return namers[key](written)

@@ -1,15 +1,20 @@
 """What the parties think: ratings of milestones."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lookup.bureau import Bureau
+from lookup.callbacks import is_own_work, open_for_rating
 from lookup.database import Database, Record
-from lookup.errors import Conflict, Refused
+from lookup.errors import Conflict, NotFound, Refused
 from lookup.language import Text
 from lookup.levels import LEVELS, TAGS
+from lookup.parties import parties_of
+from lookup.records import CaseRefused
+from lookup.staff import Staff
 from lookup.trail import Change
-from lookup.withholding import live_withholding
+from lookup.typed import refusal
+from lookup.withholding import lock_disclosed
 
 
 def rate(
@@ -29,11 +34,14 @@ def rate(
     """
     db = ongoing.db
     lock_disclosed(db, issue)
-    points, chosen = _read_level(level), _read_tags(level, tags)
+    points, chosen = read_level(level), read_tags(level, tags)
     milestone = _shown_milestone(bureau, issue, step)
+    # After the call-back that followed it, the same rating says that he is unhappy still.
     current = db.row(
         """SELECT level, tags FROM rating
-        WHERE party_id = :party_id AND step = :step AND replaced_at IS NULL""",
+        WHERE party_id = :party_id AND step = :step AND replaced_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM callback
+                WHERE callback.rating_id = rating.id AND closed_at IS NOT NULL)""",
         party_id=issue["party_id"],
         step=step,
     )
@@ -44,6 +52,38 @@ def rate(
     rating = _replace(ongoing, milestone, issue["party_id"], points, chosen, form)
     told = {"step": step, "level": points, "tags": tags_in(chosen)}
     ongoing.record("rating.given", issue["number"], rating=rating["id"], **told)
+    open_for_rating(bureau, ongoing, rating)
+
+
+def enter_rating(
+    bureau: Bureau, ongoing: Change, staff: Staff, issue: Record, told: Mapping[str, str]
+) -> None:
+    """Rate a milestone as a party told staff to; ``told`` has step, level, tag and nonce, and
+    ``issue`` is as `rate` wants it.
+
+    Raises CaseRefused with what is wrong, also where it is about whoever enters it; NotFound
+    where the case has no such party, Conflict where the case is withheld or the party forgotten.
+    """
+    db, step = ongoing.db, told["step"]
+    parties = {one["id"]: one for one in parties_of(db, issue["case_id"])}
+    if issue["party_id"] not in parties:
+        raise NotFound("本案没有这位当事人。", "The case has no such party.")
+    if parties[issue["party_id"]]["forgotten_at"]:
+        zh, en = "个人信息已按期清除，不能再评价。", "This person was forgotten after the set time."
+        raise Conflict(zh, en)
+    rated = db.row(
+        "SELECT officer, badge FROM milestone WHERE case_id = :case_id AND step = :step",
+        case_id=issue["case_id"],
+        step=step,
+    )
+    if rated and is_own_work(staff, rated["officer"], rated["badge"]):
+        zh, en = "对您本人的评价，请由另一位同事录入。", "Somebody else must enter a rating of you."
+        raise refusal("level", zh, en)
+    tags = [told["tag"]] if told["tag"] else []
+    try:
+        rate(bureau, ongoing, issue, step, told["level"], tags, f"staff {told['nonce']}")
+    except Refused as refused:
+        raise CaseRefused("the rating was refused", [refused]) from None
 
 
 def ratings_of(db: Database, party_id: int) -> dict[str, Record]:
@@ -60,22 +100,8 @@ def tags_in(kept: str) -> list[str]:
     return list(json.loads(kept))
 
 
-def lock_disclosed(db: Database, issue: Record) -> None:
-    """Let the writers of one case take turns; refuse a withheld case.
-
-    The case is locked as in taking in a hand-in, and first of all, so that no two wait for
-    each other.
-    """
-    db.row("SELECT id FROM cases WHERE id = :id" + db.for_update, id=issue["case_id"])
-    if live_withholding(db, issue["case_id"]):
-        raise Conflict(
-            "本案的进展现改为当面告知，这里不再接受评价和留言，内容没有保存。",
-            "The progress of this case is now told in person; ratings and comments are no longer "
-            "taken here, and nothing was saved.",
-        )
-
-
-def _read_level(level: str) -> int:
+def read_level(level: str) -> int:
+    """The points of a level as it was sent; raises Refused for one that is not offered."""
     if level not in LEVELS:
         levels = LEVELS.listed()
         raise Refused(
@@ -84,8 +110,8 @@ def _read_level(level: str) -> int:
     return int(level)
 
 
-def _read_tags(level: str, tags: Sequence[str]) -> str:
-    """The chosen tags as database text, in the order they are offered."""
+def read_tags(level: str, tags: Sequence[str]) -> str:
+    """The chosen tags as database text, in the order they are offered; raises Refused."""
     offered = TAGS[int(level)]
     for tag in tags:
         if tag not in offered:

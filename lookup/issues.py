@@ -13,7 +13,7 @@ from lookup.database import Database, Record
 from lookup.errors import Conflict, NotFound
 from lookup.language import Text
 from lookup.records import number_key
-from lookup.throttle import Limit, count_try, forgive_try
+from lookup.throttle import Limit, count_try, forgive_try, network_of
 from lookup.trail import Change
 from receipts.manual import new_code, new_match_word, read_code
 from receipts.token import BadToken, new_receipt_id
@@ -29,12 +29,14 @@ _ALIKE = str.maketrans({"O": "0", "I": "1"})
 
 _LIVE = """SELECT issue.*, cases.number, cases.kind, cases.unit, cases.name, cases.officer,
     cases.badge, cases.intake_day, cases.intake_at, party.role, party.name_sealed,
-    party.phone_sealed, unit.name AS unit_name, unit.address, unit.phone,
+    party.phone_sealed, party.texts_off_at, party.language, stopped_number.why AS stopped,
+    unit.name AS unit_name, unit.address, unit.phone, unit.parent,
     withholding.reason AS withheld
 FROM issue
 JOIN party ON party.id = issue.party_id
 JOIN cases ON cases.id = issue.case_id
 JOIN unit ON unit.code = cases.unit
+LEFT JOIN stopped_number ON stopped_number.phone_found = party.phone_found
 LEFT JOIN withholding ON withholding.case_id = cases.id AND withholding.ended_at IS NULL
 WHERE issue.revoked_at IS NULL"""
 
@@ -161,7 +163,7 @@ def open_by_code(bureau: Bureau, number: str, code: str, address: str, now: date
     digits = key.translate(_ALIKE)
     limits = {
         f"case {bureau.seals.fingerprint(digits)}": _PER_CASE,
-        f"address {bureau.seals.fingerprint(address)}": _PER_ADDRESS,
+        f"address {bureau.seals.fingerprint(network_of(address))}": _PER_ADDRESS,
     }
     count_try(bureau.db, limits, second, _OR_SCAN)
     live = bureau.db.rows(

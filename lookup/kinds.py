@@ -43,7 +43,8 @@ class Milestone:
 
     ``expected`` is the phrase for it while it is awaited ("decision whether to file a case"),
     ``said`` tells the complainant that it was reached, on {day}, ``next`` what comes after it;
-    an outcome's own words go before these. An optional milestone is never awaited.
+    an outcome's own words go before these. ``text`` is what a text message says of it, which must
+    tell nobody what the case is about, nor how it ended. An optional milestone is never awaited.
     Each but the first ``follows`` an earlier step, ``only_after`` one of its outcomes if named.
     """
 
@@ -57,6 +58,7 @@ class Milestone:
     expected: Text | None = None
     said: TextWithDay | None = None
     next: Text | None = None
+    text: TextWithDay | None = None
 
     def may_follow(self, reached: Mapping[str, str | None]) -> bool:
         """Whether the step it follows has happened, with the outcome it needs.

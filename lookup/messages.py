@@ -17,24 +17,31 @@ QUESTIONS = ("question", "callback")
 
 
 def queue(
-    change: Change, template: str, case_id: int, step: str = "", about: str = "", party_id: int = 0
+    change: Change,
+    template: str,
+    case_id: int,
+    step: str = "",
+    about: str = "",
+    party_id: int = 0,
+    comment_id: int | None = None,
 ) -> int:
     """Queue a text to each party of a case that has a phone, or to one; how many were queued.
 
-    ``about`` tells one event of its kind from another: each party is told of it once. Nothing is
-    queued for a withheld case.
+    ``about`` tells one event of its kind from another: each party is told of it once. A text about
+    a comment is its unit's and not the case's. Nothing is queued for a withheld case.
     """
     return change.db.run(
-        """INSERT INTO message (event, case_id, party_id, template, step, state, made_at, due_at,
-            lapses_at, tries, lease, reason)
-        SELECT :event || party.id, party.case_id, party.id, :template, :step, 'waiting', :at, :at,
-            :lapses, 0, '', ''
+        """INSERT INTO message (event, case_id, party_id, comment_id, template, step, state,
+            made_at, due_at, lapses_at, tries, lease, reason)
+        SELECT :event || party.id, party.case_id, party.id, CAST(:comment_id AS BIGINT), :template,
+            :step, 'waiting', :at, :at, :lapses, 0, '', ''
         FROM party WHERE case_id = :case_id AND phone_found <> '' AND :party_id IN (0, party.id)
             AND NOT EXISTS (SELECT 1 FROM withholding
                 WHERE withholding.case_id = party.case_id AND ended_at IS NULL)
         ON CONFLICT (event) DO NOTHING""",
         event=f"{template} {step} {about or change.at} ",
         case_id=case_id,
+        comment_id=comment_id,
         template=template,
         step=step,
         at=change.at,

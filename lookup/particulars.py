@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from lookup.beijing import Moment, from_utc_text
-from lookup.comments import comments_of
+from lookup.bureau import Bureau
+from lookup.callbacks import RESULTS, callbacks_of
+from lookup.comments import comments_of, promise_of
 from lookup.database import Database, Record
 from lookup.language import Text
 from lookup.levels import LEVELS, TAGS
 from lookup.sentences import said_day, said_moment
+from lookup.terms import Promise, read_promise
 from lookup.vocabulary import MEASURES, PROPERTY_STATES
 
 
@@ -44,14 +47,38 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBack:
+    """A call owed to the party, or what came of it and what the party is ``told``; ``above`` is
+    the unit to which it has gone up, if it has."""
+
+    due: Text
+    promise: Promise
+    above: str
+    result: Text | None
+    told: str
+    closed: Text | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
-    """What the party wrote, and the answer where there is one."""
+    """What the party wrote, and the answer where there is one.
+
+    ``unit`` answers it, ``elsewhere`` tells whether that is another one than handles the case. Of
+    who answered only the unit is told: the answer is the bureau's word, and whoever answers a
+    report must be able to do so freely. ``promise`` is by when; ``is_owed`` is false where the
+    category wants no answer.
+    """
 
     body: str
+    category: Text
     made: Text
+    unit: str
+    unit_name: str
+    elsewhere: bool
+    is_owed: bool
+    promise: Promise | None
     answer: str
     answered: Text | None
-    answered_by: str
 
 
 def materials_of(db: Database, case_id: int) -> tuple[Material, ...]:
@@ -96,17 +123,44 @@ def read_rating(row: Record) -> Rating:
     )
 
 
-def party_comments(db: Database, party_id: int) -> tuple[Comment, ...]:
-    """The party's own comments with their answers, oldest first."""
-    return tuple(
-        Comment(
-            body=row["body"],
-            made=_instant(row["made_at"]),
-            answer=row["answer"],
-            answered=_instant(row["answered_at"]) if row["answered_at"] else None,
-            answered_by=row["answered_by"],
-        )
-        for row in comments_of(db, party_id)
+def party_callbacks(bureau: Bureau, issue: Record, today: date) -> dict[str, tuple[CallBack, ...]]:
+    """The call-backs of the party of a receipt issue by step, oldest first."""
+    found: dict[str, tuple[CallBack, ...]] = {}
+    for row in callbacks_of(bureau.db, issue["case_id"], issue["party_id"]):
+        closed = date.fromisoformat(row["closed_day"]) if row["closed_day"] else None
+        promise = read_promise(row, closed, today)
+        if promise:
+            one = CallBack(
+                due=said_day(promise.due_day, today.year),
+                promise=promise,
+                above=row["unit_name"] if row["raised_from"] else "",
+                result=RESULTS[row["result"]] if closed else None,
+                told=row["told"],
+                closed=said_day(closed, today.year) if closed else None,
+            )
+            found[row["step"]] = (*found.get(row["step"], ()), one)
+    return found
+
+
+def party_comments(bureau: Bureau, issue: Record, today: date) -> tuple[Comment, ...]:
+    """The comments of the party of a receipt issue with their answers, oldest first."""
+    rows = comments_of(bureau.db, issue["party_id"])
+    return tuple(_read_comment(bureau, row, issue["unit"], today) for row in rows)
+
+
+def _read_comment(bureau: Bureau, row: Record, unit: str, today: date) -> Comment:
+    category = bureau.service.category(row["category"])
+    return Comment(
+        body=row["body"],
+        category=bureau.service.category_name(row["category"]),
+        made=_instant(row["made_at"]),
+        unit=row["unit"],
+        unit_name=row["unit_name"],
+        elsewhere=row["unit"] != unit,
+        is_owed=category is None or category.days > 0,
+        promise=promise_of(row, today),
+        answer=row["answer"],
+        answered=_instant(row["answered_at"]) if row["answered_at"] else None,
     )
 
 

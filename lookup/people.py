@@ -8,6 +8,7 @@ from lookup.cases import AsOf, OnFile, move_on
 from lookup.database import Database, Record
 from lookup.errors import NotFound
 from lookup.parties import parties_of
+from lookup.stops import resume_number
 from lookup.trail import Change
 from lookup.typed import read_part, refusal
 
@@ -15,12 +16,14 @@ _SEALED = ("name", "phone", "id_last4")
 
 
 def people_of(db: Database, case_id: int) -> list[Record]:
-    """The parties of a case, each with its live receipt and the day of its last look-up; of who
-    has none, these are None."""
+    """The parties of a case, each with its live receipt, the day of its last look-up, and why its
+    number is stopped; of who has none, these are None."""
     return db.rows(
         """SELECT party.*, issue.ordinal, issue.issued_at, issue.handed_over_at,
-            (SELECT MAX(day) FROM visit WHERE party_id = party.id) AS visited
+            (SELECT MAX(day) FROM visit WHERE party_id = party.id) AS visited,
+            stopped_number.why AS stopped
         FROM party LEFT JOIN issue ON issue.party_id = party.id AND issue.revoked_at IS NULL
+        LEFT JOIN stopped_number ON stopped_number.phone_found = party.phone_found
         WHERE party.case_id = :case_id ORDER BY party.id""",
         case_id=case_id,
     )
@@ -52,6 +55,8 @@ def put_person(
         raise refusal("name", "请填写姓名或电话。", "Give the name or the phone.")
     # It is known who is meant, so nobody else of the case may be taken for him.
     move_on(bureau, change, replace(kept, parties=known), record, AsOf(change.now))
+    # Said once more, a number that somebody called wrong is right after all.
+    resume_number(bureau, change, record.parties[0].phone, "wrong")
 
 
 def open_person(bureau: Bureau, change: Change, case: Record, party_id: int) -> dict[str, str]:

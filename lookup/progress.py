@@ -14,11 +14,13 @@ from lookup.feedback import ratings_of
 from lookup.kinds import Milestone, Outcome, Remedy
 from lookup.language import Text
 from lookup.particulars import (
+    CallBack,
     Comment,
     Material,
     Rating,
     Thing,
     materials_of,
+    party_callbacks,
     party_comments,
     property_of,
     read_rating,
@@ -51,7 +53,10 @@ _WITH_OUTCOME = Text("，结果是“{outcome}”", ", with the outcome “{outc
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A milestone that was reached; ``shown`` is the day on which it became visible to parties."""
+    """A milestone that was reached; ``shown`` is the day on which it became visible to parties.
+
+    A rating of it is given to ``unit_name``, ``officer`` and ``badge``, in charge at that time.
+    """
 
     step: str
     name: Text
@@ -60,6 +65,10 @@ class Step:
     shown: Text | None
     term: Term | None
     rating: Rating | None
+    callbacks: tuple[CallBack, ...]
+    unit_name: str
+    officer: str
+    badge: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ def progress_of(bureau: Bureau, issue: Record, today: date) -> Progress:
         ways=course.ways,
         materials=course.materials,
         seized=property_of(bureau.db, issue["case_id"]),
-        comments=party_comments(bureau.db, issue["party_id"]),
+        comments=party_comments(bureau, issue, today),
         role=ROLES.get(issue["role"]),
         masked_name=mask_name(bureau.seals.open(issue["name_sealed"])),
     )
@@ -152,6 +161,7 @@ class _Course:
         self.reached = {row["step"]: row["outcome"] or None for row in self.milestones}
         self.clocks = _clocks(bureau.db, issue["case_id"])
         self.ratings = ratings_of(bureau.db, issue["party_id"])
+        self.callbacks = party_callbacks(bureau, issue, today)
 
     @property
     def materials(self) -> tuple[Material, ...]:
@@ -207,6 +217,10 @@ class _Course:
                 shown=self._short(row["visible_day"]) if row["visible_day"] else None,
                 term=self._term(clock) if clock else None,
                 rating=read_rating(rating) if rating else None,
+                callbacks=self.callbacks.get(row["step"], ()),
+                unit_name=row.get("unit_name", ""),
+                officer=row["officer"],
+                badge=row["badge"],
             )
 
     @cached_property
@@ -308,7 +322,9 @@ class _Course:
 
 def _shown_milestones(db: Database, case_id: int) -> list[Record]:
     return db.rows(
-        """SELECT step, outcome, happened_day, happened_at, visible_day FROM milestone
+        """SELECT step, outcome, happened_day, happened_at, visible_day, officer, badge,
+            unit.name AS unit_name
+        FROM milestone JOIN unit ON unit.code = milestone.unit
         WHERE case_id = :case_id AND visible_day IS NOT NULL""",
         case_id=case_id,
     )

@@ -12,6 +12,7 @@ _QUIET = """SELECT cases.id, cases.number, cases.kind FROM cases
 WHERE EXISTS (SELECT 1 FROM party WHERE case_id = cases.id AND forgotten_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id AND happened_day >= :day)
     AND NOT EXISTS (SELECT 1 FROM rating WHERE case_id = cases.id AND rated_at >= :at)
+    AND NOT EXISTS (SELECT 1 FROM callback WHERE case_id = cases.id AND closed_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM party JOIN comment ON comment.party_id = party.id
         WHERE party.case_id = cases.id AND made_at >= :at)"""
 
@@ -43,9 +44,9 @@ _REASON = "个人信息保存期满"
 def due(bureau: Bureau, now: datetime) -> list[Record]:
     """The cases whose people are to be forgotten, each ``id``, ``number``, ``kind``.
 
-    Due is a case that has ended and whose last milestone, rating and comment all lie more than
-    PURGE_AFTER_DAYS ago. One of a kind that is no longer configured is not: nobody can tell
-    whether it has ended.
+    Due is a case that has ended, in which no call-back is owed, and whose last milestone, rating
+    and comment all lie more than PURGE_AFTER_DAYS ago. One of a kind that is no longer configured
+    is not: nobody can tell whether it has ended.
     """
     found = bureau.db.rows(f"{_QUIET} ORDER BY cases.id", **_limits(bureau, now))
     return [case for case in found if _has_ended(bureau, case)]

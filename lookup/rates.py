@@ -15,11 +15,11 @@ from lookup.database import Record
 from lookup.errors import Refused
 from lookup.kinds import Kinds
 from lookup.language import Text
+from lookup.scores import FEWEST_RATINGS, Scores, share
 from lookup.units import SUBTREE, require_unit, unit_names
 
 DEFINITION = "daylight-1"
 LEVELS = (5, 4, 3, 2, 1)
-_SATISFIED = 3
 
 # What each grouping counts by: two columns, for officers of one name differ by their badge.
 _LABELS = {
@@ -116,7 +116,7 @@ class Question:
     by: str = "unit"
     unit: str | None = None
     cutoff: datetime = field(default_factory=utc_now)
-    fewest_ratings: int = 10
+    fewest_ratings: int = FEWEST_RATINGS
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -136,8 +136,11 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The counts over a set of cases, and the rates that follow: fractions, None for 0 / 0."""
+class Figures(Scores):
+    """The counts over a set of cases, and the rates that follow: fractions, None for 0 / 0.
+
+    ``levels`` are those of current ratings.
+    """
 
     taken_in: int
     withheld: Mapping[str, int]
@@ -150,8 +153,6 @@ class Figures:
     clocks_extended: int
     looked_up: int
     rated: int
-    levels: Mapping[int, int]
-    fewest_ratings: int
 
     @property
     def due(self) -> int:
@@ -161,51 +162,27 @@ class Figures:
     @property
     def disclosure_rate(self) -> float | None:
         """Disclosed of the due cases."""
-        return _share(self.disclosed, self.due)
+        return share(self.disclosed, self.due)
 
     @property
     def on_time_rate(self) -> float | None:
         """Milestones visible in time of those that happened, without backlog."""
-        return _share(self.on_time, self.milestones)
+        return share(self.on_time, self.milestones)
 
     @property
     def clocks_kept_rate(self) -> float | None:
         """Decisions within their clock of the decisions due."""
-        return _share(self.clocks_kept, self.clocks_due)
+        return share(self.clocks_kept, self.clocks_due)
 
     @property
     def lookup_rate(self) -> float | None:
         """Cases looked up of the due cases."""
-        return _share(self.looked_up, self.due)
+        return share(self.looked_up, self.due)
 
     @property
     def participation(self) -> float | None:
         """Cases with a rating of the due cases."""
-        return _share(self.rated, self.due)
-
-    @property
-    def ratings(self) -> int:
-        """Current ratings."""
-        return sum(self.levels.values())
-
-    @property
-    def satisfied(self) -> int:
-        """Current ratings of 3 or more."""
-        return sum(n for level, n in self.levels.items() if level >= _SATISFIED)
-
-    @property
-    def too_few(self) -> bool:
-        """Whether there are too few ratings to speak of a rate."""
-        return self.ratings < self.fewest_ratings
-
-    @property
-    def satisfaction(self) -> float | None:
-        """Ratings of 3 or more of all ratings; None where they are too few."""
-        return None if self.too_few else _share(self.satisfied, self.ratings)
-
-    def level_share(self, level: int) -> float | None:
-        """Ratings of one level of all ratings; None where they are too few."""
-        return None if self.too_few else _share(self.levels[level], self.ratings)
+        return share(self.rated, self.due)
 
 
 @dataclass(frozen=True)
@@ -397,7 +374,3 @@ def _figures(question: Question, found: Sequence[Record]) -> Figures:
         fewest_ratings=question.fewest_ratings,
         **{name: total(name) for name in _SUMMED},
     )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

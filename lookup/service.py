@@ -14,12 +14,14 @@ class Category:
     """What a comment may be. ``days`` are working days until the answer, 0 where none is owed.
 
     ``goes_above``: the unit above the handling one answers, for the matter is that unit itself.
+    ``others_answer``: never the officer in charge of the case himself.
     """
 
     code: Code
     name: Text
     days: int
     goes_above: bool = False
+    others_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class Service:
     def category(self, code: str) -> Category | None:
         """The category of a code, None where it is no longer offered."""
         return next((one for one in self.categories if one.code == code), None)
+
+    def category_name(self, code: str) -> Text:
+        """How a category is called, also one that is no longer offered."""
+        category = self.category(code)
+        return category.name if category else Text(code, code)
 
     def problem_name(self, code: str) -> Text:
         """How a problem is called, also one that is no longer offered."""

@@ -12,7 +12,7 @@ from lookup.language import plain
 from lookup.reach import is_within
 from lookup.records import BY_HAND
 from lookup.roles import POWERS, STAFF_ROLES, Power
-from lookup.throttle import Limit, count_try, forgive_try
+from lookup.throttle import Limit, count_try, forgive_try, network_of
 from lookup.trail import Actor, Change
 from lookup.units import SUBTREE, require_unit
 
@@ -290,7 +290,7 @@ def _set_password(change: Change, staff_id: int, password: str, *, must_change: 
 
 
 def _limits(bureau: Bureau, login: str, address: str) -> dict[str, Limit]:
-    account, place = _account(bureau, login), bureau.seals.fingerprint(address)
+    account, place = _account(bureau, login), bureau.seals.fingerprint(network_of(address))
     limits = {f"{account} {place}": _PER_PAIR, f"login from {place}": _PER_ADDRESS}
     if not sessions.is_known_address(bureau.db, login, address):
         limits[account] = _PER_ACCOUNT

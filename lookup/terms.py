@@ -126,6 +126,32 @@ def read_term(clock: Record, counted_from: Text, basis: Text | None, today: date
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A last day that the bureau has set itself, and how it stands."""
+
+    due_day: date
+    standing: Standing
+    standing_said: Text
+    is_provisional: bool
+
+    @property
+    def due(self) -> Text:
+        """The last day."""
+        return said_day(self.due_day)
+
+
+def read_promise(row: Record, settled: date | None, today: date) -> Promise | None:
+    """The promise of a row with ``due_day`` and ``provisional``, kept on the day on which the
+    matter was ``settled``; None where it has no last day."""
+    if row["due_day"] is None:
+        return None
+    due_day = date.fromisoformat(row["due_day"])
+    stands = standing(due_day, settled, today)
+    said = _standing_said(stands, due_day, settled or today)
+    return Promise(due_day, stands, said, bool(row["provisional"]))
+
+
 def next_clause(what: Text, term: Term | None, today: date) -> Text:
     """What is awaited and by when, or by how many days it is overdue; a part of a sentence."""
     if term is None:

@@ -10,14 +10,18 @@ _WORDS = {
     name: Text(**said) for name, said in read_toml(Path(__file__).with_suffix(".toml")).items()
 }
 _MOST = 2
-# What GSM 03.38 can carry; any other character makes the whole text UCS-2.
+# What GSM 03.38 carries in one unit; any other character makes the whole text UCS-2.
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _NEWS = ("news", "news_plain")
 # The fullest wording first; what follows is for a bureau with a long name.
-_WORDINGS = {"milestone": _NEWS, "question": ("question", "question_plain")}
+_WORDINGS = {
+    "milestone": _NEWS,
+    "question": ("question", "question_plain"),
+    "answered": ("answered", "answered_plain"),
+}
 TEMPLATES = ("milestone", "question", "answered", "callback")
 
 
@@ -34,12 +38,17 @@ def compose(template: str, language: Language, bureau: str, site: str, said: Tex
         body = _WORDS[wording].fill(said=told, site=site).said_in(language)
         if segments(f"{name}{body}{end}") <= _MOST:
             return f"{name}{body}{end}"
-    room = _MOST * 67 - len(f"{close}{body}{end}")
-    return f"{name[:room]}{close}{body}{end}"
+    cut = (f"{name[:room]}{close}{body}{end}" for room in range(len(bureau), 0, -1))
+    return next(text for text in cut if segments(text) <= _MOST)
 
 
 def segments(text: str) -> int:
     """How many messages a text takes on the air."""
     units = len(text.encode("utf-16-le")) // 2
-    single, each = (160, 153) if _GSM.issuperset(text) else (70, 67)
+    single, each = (160, 153) if is_gsm(text) else (70, 67)
     return 1 if units <= single else -(-units // each)
+
+
+def is_gsm(text: str) -> bool:
+    """Whether GSM 03.38 can carry a text; any other goes as UCS-2."""
+    return _GSM.issuperset(text)

@@ -1,6 +1,8 @@
 """Counting tries in the database, where a restart does not forget them."""
 
+import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lookup.database import Database
@@ -16,6 +18,16 @@ class Limit:
 
     tries: int
     seconds: int
+
+
+def network_of(address: str) -> str:
+    """What stands for an address where tries are counted: of IPv6 the first half, for every
+    subscriber has all of the second."""
+    with suppress(ValueError):
+        given = ipaddress.ip_address(address)
+        if given.version == 6 and not given.ipv4_mapped:
+            return str(ipaddress.ip_network((given, 64), strict=False))
+    return address
 
 
 def count_try(

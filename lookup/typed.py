@@ -24,12 +24,12 @@ def read_part(
     return read_case(body | {"taken_in_at": taken_in, part: [told]}, bounds)
 
 
-def read_words(field: str, written: str) -> str:
+def read_words(field: str, written: str, longest: int = LONGEST) -> str:
     """A short text that must be there; raises CaseRefused."""
     text = prose(written)
-    if not 0 < len(text) <= LONGEST:
+    if not 0 < len(text) <= longest:
         zh, en = ("请填写原因", "Give the reason") if field == "why" else ("请填写", "Fill this in")
-        most = f"，最多 {LONGEST} 字。", f", with at most {LONGEST} characters."
+        most = f"，最多 {longest} 字。", f", with at most {longest} characters."
         raise refusal(field, zh + most[0], en + most[1])
     return text
 
@@ -48,3 +48,16 @@ def read_day(change: Change, written: str) -> date:
 def refusal(field: str, zh: str, en: str) -> CaseRefused:
     """The one thing that is wrong with what was typed in a field."""
     return CaseRefused("what was typed was refused", [Refused(field, "", zh, en)])
+
+
+def like(text: str) -> str:
+    """What was typed, as the pattern of a LIKE … ESCAPE '!'. Signs are kept in either width, and
+    beyond the Latin letters the engines do not agree on what is one letter: there any character
+    will do."""
+    return "".join(map(_like, text))
+
+
+def _like(character: str) -> str:
+    if character in ",:;!?()" or (character > "\x7f" and character.upper() != character):
+        return "_"
+    return f"!{character}" if character in "%_" else character

@@ -3,15 +3,17 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import current_app
 
-from lookup import backups, clients, doctor, purging, rekeying, staff, trail
-from lookup.beijing import utc_now
+from lookup import backups, clients, doctor, feedback_export, purging, rekeying, staff, trail
+from lookup.beijing import start_of_day, utc_now, utc_text
 from lookup.bureau import Bureau
-from lookup.cli import FILE, actor, command, progress_bar, say, tell_faults, terminal_language
+from lookup.cli import FILE, actor, command, day, progress_bar, say, tell_faults, terminal_language
 from lookup.errors import FileError, StorageError
 from lookup.language import Text
 from lookup.reckoning import refresh
@@ -169,6 +171,37 @@ def restore(bureau: Bureau, file: Path, replace: bool) -> None:
 
 def _held(one: backups.Backup) -> dict[str, str | int]:
     return {"cases": one.cases, "entries": one.trail.size, "root": one.trail.root}
+
+
+def since(written: str) -> feedback_export.Since:
+    """The type of an option that takes a position of the record, or a Beijing date."""
+    if written.isdecimal():
+        return feedback_export.Since(position=int(written))
+    moment = day(written)
+    return feedback_export.Since(at=utc_text(moment.at or start_of_day(moment.day)))
+
+
+@command("export-feedback")
+@click.option("--since", "start", type=since, help="A day, or where the last run ended.")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Continue this file.")
+def export_feedback(
+    bureau: Bureau, start: feedback_export.Since | None, form: Any, out: Path | None
+) -> None:
+    """Write ratings, comments, answers and call-back results for the case system, each once."""
+    start = start or feedback_export.Since()
+    if out:
+        done = feedback_export.continue_file(bureau, form, start, out)
+    else:
+        done = feedback_export.export(bureau, form, start, partial(click.echo, nl=False))
+    if done.rows:
+        with change(bureau.db, actor()) as ongoing:
+            ongoing.record("feedback.exported", **vars(done))
+    told = Text(
+        "已写出 {rows} 条，直至记录第 {position} 条。",
+        "{rows} rows written, up to entry {position} of the record.",
+    ).fill(**vars(done))
+    click.echo(told.said_in(terminal_language()), err=out is None)
 
 
 @command("doctor", prepared=False)

@@ -90,7 +90,7 @@ def rehearse(bureau: Bureau, who: Staff, told: Upload, now: datetime) -> str:
     upload = replace(upload, changes=changes, more=total - len(changes))
     made = secrets.token_urlsafe(16)
     with bureau.db.transaction():
-        bureau.db.run("DELETE FROM upload WHERE at < :since", since=utc_text(now - _KEPT))
+        drop_old(bureau.db, now)
         bureau.db.run(
             """INSERT INTO upload (id, staff_id, name, sealed, at)
             VALUES (:id, :staff_id, :name, :sealed, :at)""",
@@ -101,6 +101,11 @@ def rehearse(bureau: Bureau, who: Staff, told: Upload, now: datetime) -> str:
             at=utc_text(now),
         )
     return made
+
+
+def drop_old(db: Database, now: datetime) -> None:
+    """Forget what was handed in more than a day ago."""
+    db.run("DELETE FROM upload WHERE at < :since", since=utc_text(now - _KEPT))
 
 
 def take_in(bureau: Bureau, who: Staff, upload_id: str, now: datetime) -> None:

@@ -32,6 +32,21 @@ def live_withholding(db: Database, case_id: int) -> Record | None:
     )
 
 
+def lock_disclosed(db: Database, issue: Record) -> None:
+    """Let the writers of one case take turns; refuse a withheld case.
+
+    The case is locked as in taking in a hand-in, and first of all, so that no two wait for
+    each other.
+    """
+    db.row("SELECT id FROM cases WHERE id = :id" + db.for_update, id=issue["case_id"])
+    if live_withholding(db, issue["case_id"]):
+        raise Conflict(
+            "本案的进展现改为当面告知，这里不再接受评价和留言，内容没有保存。",
+            "The progress of this case is now told in person; ratings and comments are no longer "
+            "taken here, and nothing was saved.",
+        )
+
+
 def put(
     change: Change, case_id: int, live: Record | None, told: str | None, hand: Hand
 ) -> tuple[str, bool]:

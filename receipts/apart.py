@@ -1,6 +1,6 @@
-"""One receipt drawn in a process of its own: ``python -m receipts.apart PAPER FORMAT DPI``.
+"""One sheet drawn in a process of its own: ``python -m receipts.apart TEMPLATE PAPER FORMAT DPI``.
 
-It reads the receipt as JSON and writes the file. A typesetter once loaded keeps tens of
+It reads the sheet as JSON and writes the file. A typesetter once loaded keeps tens of
 megabytes: a web worker that draws a paper now and then stays small by letting another process
 hold them for the quarter of a second it takes.
 """
@@ -11,17 +11,19 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from receipts.sheet import Format, Paper, Receipt, typeset
+from receipts.sheet import CounterSign, Format, Paper, Receipt, SignSize, typeset
 
 _LONGEST_SECONDS = 20
 
 
-def render_apart(receipt: Receipt, paper: Paper, format: Format, dpi: int) -> bytes:
+def render_apart(
+    sheet: Receipt | CounterSign, paper: Paper | SignSize, format: Format, dpi: int
+) -> bytes:
     """The same file as `typeset`. Raises subprocess.SubprocessError where drawing fails."""
     # Everything on the command line is our own.
     drawn = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "receipts.apart", paper, format, str(dpi)],
-        input=json.dumps(asdict(receipt)).encode(),
+        [sys.executable, "-m", "receipts.apart", sheet.template, paper, format, str(dpi)],
+        input=json.dumps(asdict(sheet)).encode(),
         capture_output=True,
         check=True,
         timeout=_LONGEST_SECONDS,
@@ -31,6 +33,7 @@ def render_apart(receipt: Receipt, paper: Paper, format: Format, dpi: int) -> by
 
 
 if __name__ == "__main__":
-    _, paper, format, dpi = sys.argv
-    receipt = Receipt(**json.load(sys.stdin))
-    sys.stdout.buffer.write(typeset([receipt], paper, format, int(dpi)))  # type: ignore[arg-type]
+    _, template, paper, format, dpi = sys.argv
+    kinds = {kind.template: kind for kind in (Receipt, CounterSign)}
+    sheet = kinds[template](**json.load(sys.stdin))
+    sys.stdout.buffer.write(typeset([sheet], paper, format, int(dpi)))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""One receipt as its reader sees it, typeset from receipt.typ."""
+"""Sheets as their readers see them, typeset from a template: receipts, and signs for counters."""
 
 import json
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from receipts.code import qr_code
 from receipts.fonts import printable, uncovered
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]
 Paper = Literal["a5", "a4", "roll80"]
+SignSize = Literal["a4", "a6"]
 Format = Literal["pdf", "png"]
 
 
@@ -29,6 +30,7 @@ class Receipt:
     (what, received). ``issue_number`` is 1 for the first paper, more for a reissue.
     """
 
+    template: ClassVar[str] = "receipt.typ"
     title: Pair
     bureau: str
     number: str
@@ -53,6 +55,18 @@ class Receipt:
     printed_on: str
 
 
+@dataclass(frozen=True)
+class CounterSign:
+    """What asks for a rating at a counter: a poster (A4), or a plain card for a stand (A6)."""
+
+    template: ClassVar[str] = "counter.typ"
+    bureau: str
+    unit_name: str
+    counter: str
+    url: str
+    site: str
+
+
 def unprintable(receipt: Receipt) -> list[str]:
     """The characters of a receipt that the font lacks: they are printed as their code points."""
     return uncovered(json.dumps(vars(receipt), ensure_ascii=False))
@@ -63,23 +77,26 @@ def render_pdf(receipt: Receipt, paper: Paper) -> bytes:
     return typeset([receipt], paper, "pdf")
 
 
-def typeset(receipts: Sequence[Receipt], paper: Paper, format: Format, dpi: int = 300) -> bytes:
-    """Receipts as a PDF of one page each, or one receipt as a PNG at ``dpi``.
+def typeset(
+    sheets: Sequence[Receipt | CounterSign], paper: Paper | SignSize, format: Format, dpi: int = 300
+) -> bytes:
+    """Sheets of one kind as a PDF of one page each, or a single one as a PNG at ``dpi``.
 
-    Memory grows with the number of receipts. Only a single receipt's PDF is tagged. A PNG of
+    Memory grows with the number of sheets. Only a single sheet's PDF is tagged. A PNG of
     ``roll80`` is the 72 mm that a print head reaches: 576 dots at 203 dpi.
     """
     inputs = {
         "paper": paper,
         "format": format,
-        "receipts": json.dumps([_data(receipt) for receipt in receipts]),
+        "sheets": json.dumps([_data(sheet) for sheet in sheets]),
     }
+    compiler = _compiler(sheets[0].template if sheets else Receipt.template)
     with _one_at_a_time:
-        made = _compiler().compile(
-            format=format, ppi=dpi, sys_inputs=inputs, pdf_tags=len(receipts) == 1
+        made = compiler.compile(
+            format=format, ppi=dpi, sys_inputs=inputs, pdf_tags=len(sheets) == 1
         )
-        if len(receipts) > 1:
-            _forget()
+        if len(sheets) > 1:
+            _forget(compiler)
     return cast(bytes, made)  # A list comes only of several pages as PNG.
 
 
@@ -87,7 +104,7 @@ _one_at_a_time = threading.Lock()
 
 
 @cache
-def _compiler() -> "Compiler":
+def _compiler(template: str) -> "Compiler":
     # Loaded only where something is drawn: a web worker that never draws stays small.
     import typst
     from noto_cjk_sans_otc import FONT_PATH
@@ -95,18 +112,18 @@ def _compiler() -> "Compiler":
     fonts = typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONT_PATH.parent]
     )
-    return typst.Compiler(Path(__file__).with_name("receipt.typ"), font_paths=fonts)
+    return typst.Compiler(Path(__file__).with_name(template), font_paths=fonts)
 
 
-def _forget() -> None:
+def _forget(compiler: "Compiler") -> None:
     """Let go of what was laid out: the typesetter keeps it for ten more compilations."""
     for _ in range(10):
-        _compiler().compile(sys_inputs={"paper": "a5", "format": "pdf", "receipts": "[]"})
+        compiler.compile(sys_inputs={"paper": "a4", "format": "pdf", "sheets": "[]"})
 
 
-def _data(receipt: Receipt) -> dict[str, Any]:
-    image = qr_code(receipt.url)
-    said = {field: _printable(value) for field, value in vars(receipt).items()}
+def _data(sheet: Receipt | CounterSign) -> dict[str, Any]:
+    image = qr_code(sheet.url)
+    said = {field: _printable(value) for field, value in vars(sheet).items()}
     return said | {"png": list(image.png), "modules": image.modules}
 
 

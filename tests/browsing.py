@@ -28,11 +28,16 @@ class _Silent(WSGIRequestHandler):
 
 
 @contextmanager
-def serve(bureau: Bureau) -> Iterator[str]:
-    """Serve a bureau's pages; the address."""
+def serve(bureau: Bureau, threaded: bool = True) -> Iterator[str]:
+    """Serve a bureau's pages, several at a time if ``threaded``; the address."""
     app = site_of(bureau)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
-    thread = threading.Thread(target=server.serve_forever)
+    server = make_server("127.0.0.1", 0, app, threaded=threaded, request_handler=_Silent)
+
+    def work() -> None:
+        server.serve_forever()
+        bureau.db.close()
+
+    thread = threading.Thread(target=work)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

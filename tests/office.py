@@ -76,12 +76,14 @@ def browser_of(app: Flask) -> Browser:
     return Browser(client)
 
 
-def at_work(bureau: Bureau, role: str = "desk_officer", unit: str = STATION) -> Browser:
+def at_work(
+    bureau: Bureau, role: str = "desk_officer", unit: str = STATION, app: Flask | None = None
+) -> Browser:
     """A browser in which somebody of a role has logged in; the login is role and unit."""
     assert role in STAFF_ROLES
     login = f"{role}.{unit}"
     hire(bureau, login, role, unit)
-    browser = browser_of(site_of(bureau))
+    browser = browser_of(app or site_of(bureau))
     assert browser.log_in(login).status_code == 303
     return browser
 

@@ -17,6 +17,7 @@ from lookup.trail import Actor, change
 from lookup.units import put_units
 from tests.browsing import axe_faults, launch, serve
 from tests.conftest import UNITS
+from tests.office import hire
 from tests.public_cases import CLERK, ask_for, days_ago, issue_of, path_of, put
 
 LIGHTEST_PAGE = 14 * 1024
@@ -81,8 +82,9 @@ def _fill(town: Bureau) -> None:
         for n in range(4):
             comments.comment(town, ongoing, closed, f"第{n}次留言。" * 20, f"form {n}")
     made = comments.comments_of(town.db, closed["party_id"])[0]["id"]
-    with change(town.db, Actor("李明", "desk")) as ongoing:
-        comments.answer(ongoing, made, "手机已经发还，请带身份证到所里领取。")
+    who = hire(town, "li.ming", "desk_officer")
+    with change(town.db, who.actor) as ongoing:
+        comments.answer(town, ongoing, who, made, "手机已经发还，请带身份证到所里领取。")
 
 
 @pytest.fixture(scope="module")

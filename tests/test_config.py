@@ -1,5 +1,6 @@
 """The settings: what a program must not start with, and keys that stand apart."""
 
+import re
 import secrets
 from pathlib import Path
 
@@ -253,9 +254,10 @@ def test_half_a_gateway_is_refused_by_what_is_missing(missing: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["SMS_URL", "SMS_CALLBACK_URL"])
-def test_a_gateways_address_is_a_web_address(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} “gateway:13013” is no address"):
-        _read(**GATEWAY | {name: "gateway:13013"})
+@pytest.mark.parametrize("bad", ["gateway:13013", "http://", "http://gateway:99999", "http://[::1"])
+def test_a_gateways_address_is_a_web_address(name: str, bad: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} “{re.escape(bad)}” is no address"):
+        _read(**GATEWAY | {name: bad})
 
 
 @pytest.mark.parametrize("weak", ["short", "with spaces in it !", "鸟" * 20, "a&b=c" * 5])

@@ -182,6 +182,7 @@ def test_a_scan_passes_the_proxy_and_no_log_holds_its_secret(
         assert (status, head["Retry-After"]) == (502, "120")
         assert "系统正在维护" in page.decode() and "maintenance" in page.decode()
         assert proxy.get("/")[0] == 502
+        assert proxy.get("/sms/inbound?from=secret")[0] == 404, "it is for the gateway alone"
         with pytest.raises(ssl.SSLError):
             proxy.get("/", "somebody.else.cn")
     logs = proxy.logs + site.log.read_text()

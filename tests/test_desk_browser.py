@@ -13,7 +13,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from lookup import comments
+from lookup import comments, counters, feedback
 from lookup.bureau import Bureau, open_bureau
 from lookup.config import Config
 from lookup.migrations import migrate
@@ -58,6 +58,10 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
     ask_for(town, rich["number"], ["购车发票", "身份证复印件"], ["身份证复印件"])
     with change(town.db, Actor("party", "web")) as ongoing:
         comments.comment(town, ongoing, rich, "请问手机什么时候可以领回？", "form")
+        feedback.rate(town, ongoing, rich, "filing", "2", ["no_news"], "another form")
+    with change(town.db, CLERK) as ongoing:
+        counters.add(ongoing, STATION, STATION, "1号窗口")
+    town.db.run("UPDATE message SET state = 'unknown', reason = 'no_answer' WHERE id = 1")
     yield town
     town.db.close()
 
@@ -174,6 +178,14 @@ PAGES = {
     "preview": ("desk_officer", f"/desk/cases/{RICH}/as/63"),
     "record": ("supervisor", "/desk/record"),
     "import": ("supervisor", "/desk/import"),
+    "call-backs": ("supervisor", "/callbacks/?list=unassigned"),
+    "call-back": ("supervisor", "/callbacks/1"),
+    "problems": ("supervisor", "/callbacks/problems"),
+    "messages": ("supervisor", "/callbacks/messages"),
+    "comments": ("desk_officer", "/desk/comments"),
+    "comment": ("desk_officer", "/desk/comments/1"),
+    "answers": ("supervisor", "/desk/comments/library"),
+    "counters": ("desk_officer", "/desk/counters"),
     "account": ("desk_officer", "/account"),
     "staff": ("administrator", "/admin/staff"),
     "units": ("administrator", "/admin/units"),

@@ -18,6 +18,7 @@ import pytest
 
 from app import create_app
 from lookup import doctor
+from lookup.beijing import utc_text
 from lookup.bureau import Bureau, open_bureau
 from lookup.config import Config
 from lookup.doctor import Finding, examine
@@ -41,6 +42,8 @@ NOWHERE = Config(
     public_url="https://daylight.example.cn",
     bureau_name="蓉江市公安局",
     proxies=1,
+    sms_url="http://127.0.0.1:13013/cgi-bin/sendsms",
+    sms_quiet_hours=None,
 )
 
 
@@ -49,10 +52,12 @@ def sound(bureau: Bureau, tmp_path: Path) -> Iterator[Bureau]:
     """A bureau fit for service."""
     calendar = tmp_path / "calendar.toml"
     calendar.write_text(CALENDAR, encoding="utf-8")
-    opened = open_bureau(replace(bureau.config, proxies=1, calendar_file=calendar))
+    settings = replace(NOWHERE, database_url=bureau.config.database_url, calendar_file=calendar)
+    opened = open_bureau(replace(settings, secret_keys=bureau.config.secret_keys))
     refresh(opened)
     hire(opened, "admin", "administrator", BUREAU)
     put(opened, "A-1", days_ago(2))
+    opened.db.run("INSERT INTO job (name, at) VALUES ('worker', :at)", at=utc_text(NOW))
     yield opened
     opened.db.close()
 
@@ -84,6 +89,8 @@ WRONG_SETTINGS: dict[str, dict[str, Any]] = {
     "proxies_unset": {"proxies": 0},
     "bureau_unnamed": {"bureau_name": Config.bureau_name},
     "font_lacks": {"bureau_name": "𪚥水县公安局"},
+    "name_cut": {"bureau_name": "蓉江市公安局" * 20},
+    "no_gateway": {"sms_url": ""},
     "paper_fails": {"public_url": f"https://{'x' * 1700}.cn"},
 }
 
@@ -120,6 +127,8 @@ DAMAGES: dict[str, str] = {
     "font_lacks": "UPDATE unit SET address = '𪚥村1号' WHERE code = '5101040101'",
     "no_administrator": "UPDATE staff SET disabled_at = '2026-01-01T00:00:00Z'",
     "first_password": "UPDATE staff SET must_change = 1, created_at = '2026-01-01T00:00:00Z'",
+    "no_worker": "DELETE FROM job",
+    "texts_failed": "UPDATE message SET state = 'unknown', settled_at = '2999-01-01T00:00:00Z'",
     "database": "INSERT INTO migration (number, name, applied_at) VALUES (99, 'new', 'then')",
 }
 
@@ -128,6 +137,15 @@ DAMAGES: dict[str, str] = {
 def test_what_is_wrong_in_the_database_is_named(sound: Bureau, name: str) -> None:
     sound.db.run(DAMAGES[name])
     assert look(sound) == [name]
+
+
+def test_a_worker_is_missed_when_texts_are_due_or_a_day_has_passed(sound: Bureau) -> None:
+    def look_after(minutes: int) -> list[str]:
+        return look(sound, NOW + timedelta(minutes=minutes))
+
+    assert (look_after(9), look_after(11)) == ([], ["no_worker"])
+    sound.db.run("UPDATE message SET state = 'sent'")
+    assert (look_after(11), look_after(24 * 60)) == ([], ["no_worker"])
 
 
 def test_a_missing_key_is_named(sound: Bureau, with_keys: Callable[..., Bureau]) -> None:

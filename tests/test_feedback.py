@@ -25,6 +25,7 @@ from lookup.feedback import rate, ratings_of
 from lookup.issues import live_issue, open_by_id
 from lookup.levels import LEVELS, TAGS
 from lookup.parties import parties_of
+from lookup.staff import Staff
 from lookup.trail import Actor, Change, change
 from lookup.units import unit_codes
 
@@ -224,7 +225,7 @@ def test_the_trail_tells_of_ratings_and_comments_without_their_words(
     assert _trail(bureau, "rating.given") == [
         {"rating": 1, "step": "filing", "level": 2, "tags": ["no_news", "other"]}
     ]
-    assert _trail(bureau, "comment.made") == [{"length": 21}]
+    assert _trail(bureau, "comment.made") == [{"comment": 1, "category": "inquiry", "length": 21}]
     assert trail.verify(bureau.db) == []
 
 
@@ -306,8 +307,9 @@ def test_a_party_sees_its_own_comments_oldest_first(bureau: Bureau, issue: Recor
 
 
 def _answer(bureau: Bureau, comment_id: int, text: str) -> None:
-    with change(bureau.db, OFFICER) as ongoing:
-        answer(ongoing, comment_id, text)
+    who = Staff(0, "wang", "王丽", "", "desk_officer", STATION, "锦江路派出所", must_change=False)
+    with change(bureau.db, who.actor) as ongoing:
+        answer(bureau, ongoing, who, comment_id, text)
 
 
 def test_a_comment_is_answered_once(bureau: Bureau, issue: Record) -> None:

@@ -18,6 +18,7 @@ from lookup.language import Text
 from lookup.progress import Progress, progress_of
 from lookup.records import CaseRefused
 from lookup.trail import Actor, change
+from tests.office import hire
 from tests.public_cases import ask_for, issue_of, put
 
 NUMBER = "A5101040120261120001"
@@ -311,12 +312,14 @@ def test_a_party_sees_own_ratings_and_comments_only(bureau: Bureau) -> None:
 def test_an_answer_stands_with_its_comment(bureau: Bureau) -> None:
     issue = put(bureau, NUMBER, "2026-11-20 09:05", now=NOW)
     _say(bureau, issue, "5", [], "谢谢。")
-    with change(bureau.db, Actor("李明", "desk")) as ongoing:
+    who = hire(bureau, "li.ming", "desk_officer")
+    with change(bureau.db, who.actor) as ongoing:
         made = comments.comments_of(bureau.db, issue["party_id"])[0]
-        comments.answer(ongoing, made["id"], "不客气。")
+        comments.answer(bureau, ongoing, who, made["id"], "不客气。")
     (comment,) = progress_of(bureau, issue, date(2026, 11, 22)).comments
-    assert (comment.answer, comment.answered_by) == ("不客气。", "李明")
-    assert comment.answered is not None
+    # In the name of the unit: who it was is for the bureau to know.
+    assert (comment.answer, comment.unit_name) == ("不客气。", "锦江路派出所")
+    assert comment.answered is not None and "李明" not in repr(comment)
 
 
 def test_the_page_costs_few_statements(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:

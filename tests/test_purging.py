@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lookup import comments, feedback, purging, trail
+from lookup import callbacks, comments, feedback, purging, trail
 from lookup.answers import filed_case
 from lookup.beijing import beijing_day, utc_now
 from lookup.bureau import Bureau, open_bureau
@@ -24,9 +24,11 @@ from lookup.issues import live_issue, manual_code, open_by_code
 from lookup.parties import parties_of
 from lookup.printing import Selection, select
 from lookup.rates import GROUPINGS, Question, rates
+from lookup.staff import Staff
+from lookup.stops import stop_number, why_stopped
 from lookup.trail import change
 from tests.intake import OFFICER, House, counts, until
-from tests.office import at_work
+from tests.office import STATION, at_work, hire
 from tests.public_cases import CLERK, issue_of, path_of, put, site_of
 from tests.registers import CLOSED, moved_on, register, row, stranger
 from tests.test_rates import Recount, Station, at, play
@@ -34,7 +36,10 @@ from tests.test_rates import Recount, Station, at, play
 TODAY = datetime.fromisoformat("2030-06-15T12:00:00+08:00")
 LIMIT = beijing_day(TODAY) - timedelta(days=1095)  # the first day that is not old enough
 AN_END = {"step": "closure", "outcome": "prosecution"}
-TABLES = ("party", "cases", "comment", "issue", "rating", "visit", "trail_entry", "trail_head")
+TABLES = (
+    *("party", "cases", "comment", "issue", "rating", "visit", "callback", "callback_attempt"),
+    *("comment_note", "stopped_number", "message", "trail_entry", "trail_head"),
+)
 
 
 def day(offset: int) -> str:
@@ -61,9 +66,9 @@ def dump(bureau: Bureau) -> dict[str, list[Record]]:
     return {table: bureau.db.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES}
 
 
-def rate(bureau: Bureau, issue: Record, now: datetime) -> None:
+def rate(bureau: Bureau, issue: Record, now: datetime, level: str = "4") -> None:
     with change(bureau.db, CLERK, now) as ongoing:
-        feedback.rate(bureau, ongoing, issue, "intake", "2", ["other"], f"{issue['number']}{now}")
+        feedback.rate(bureau, ongoing, issue, "intake", level, ["other"], f"{issue['number']}{now}")
 
 
 def comment(bureau: Bureau, issue: Record, now: datetime, answer: str = "") -> None:
@@ -71,8 +76,22 @@ def comment(bureau: Bureau, issue: Record, now: datetime, answer: str = "") -> N
         comments.comment(bureau, ongoing, issue, "我是欧阳娜，请回电", f"{issue['number']}{now}")
     if answer:
         (kept,) = comments.comments_of(bureau.db, issue["party_id"])
+        who = Staff(0, "test", "test", "", "desk_officer", STATION, "", must_change=False)
         with change(bureau.db, CLERK, now) as ongoing:
-            comments.answer(ongoing, kept["id"], answer)
+            comments.answer(bureau, ongoing, who, kept["id"], answer)
+
+
+def call_back(bureau: Bureau, now: datetime) -> None:
+    """Call the one who rated badly, note what he wrote, and hear of two numbers to leave alone."""
+    who = hire(bureau, "caller", "callback_officer", "5101000000", "赵静")
+    closing = {"result": "put_right", "problem": "slow", "remedy": "已向欧阳娜致歉"}
+    closing |= {"responsible": "欧阳娜的主办民警", "told": "欧阳女士，已加快办理"}
+    with change(bureau.db, who.actor, now) as ongoing:
+        callbacks.attempt(bureau, ongoing, who, 1, "reached", "欧阳娜说没有人回电", 0)
+        callbacks.close(bureau, ongoing, who, 1, closing)
+        comments.note(bureau, ongoing, who, 1, "欧阳娜来过电话")
+        for phone in ("13887654321", "19900001111"):
+            stop_number(bureau, ongoing, phone, "wrong")
 
 
 def faults(bureau: Bureau) -> list[str]:
@@ -104,6 +123,7 @@ def test_whoever_rated_or_wrote_since_is_not_yet_forgotten(bureau: Bureau) -> No
     for say in (rate, comment):
         say(bureau, put_ended(bureau, f"{say.__name__}-before", -9), before)
         say(bureau, put_ended(bureau, f"{say.__name__}-after", -9), after)
+    rate(bureau, put_ended(bureau, "call-back-owed", -9), before, "2")
     assert numbers(bureau) == {"rate-before", "comment-before"}
 
 
@@ -119,15 +139,18 @@ def test_a_case_of_a_kind_that_is_no_longer_configured_is_left_alone(bureau: Bur
 @pytest.fixture
 def purged(bureau: Bureau) -> Iterator[Bureau]:
     """A bureau with one case of which everything is known, forgotten, beside one that is not."""
-    put(bureau, "A2", day(1), name="张某被盗窃案", now=TODAY)
+    another = {"role": "complainant", "name": "张三", "phone": "19900001111"}
+    put(bureau, "A2", day(1), name="张某被盗窃案", parties=[another], now=TODAY)
     people = [
         {"role": "complainant", "name": "欧阳娜", "phone": "13812345678", "id_last4": "987X"},
         {"role": "victim", "name": "阿依古丽", "phone": "13887654321"},
     ]
     told = {"parties": people, "name": "欧阳某被诈骗案", "remark": "欧阳娜之夫13887654321"}
+    told |= {"badge": "510999"}
     issue = put_ended(bureau, "A1", -9, **told)
     comment(bureau, issue, at(day(-2)), answer="欧阳女士您好")
-    rate(bureau, issue, at(day(-2)))
+    rate(bureau, issue, at(day(-2)), "2")
+    call_back(bureau, at(day(-2)))
     put_ended(bureau, "A1", -9, **told | {"officer": "赵敏"})
     assert forget(bureau) == 1
     yield bureau
@@ -147,6 +170,11 @@ def test_nothing_personal_of_a_forgotten_case_is_left(purged: Bureau) -> None:
     assert (comment["body"], comment["answer"], comment["answered_by"]) == ("", "", "test")
     (rating,) = purged.db.rows("SELECT * FROM rating")
     assert (rating["level"], rating["replaced_at"]) == (2, None)
+    (called,) = purged.db.rows("SELECT * FROM callback JOIN callback_attempt ON callback_id = 1")
+    assert (called["problem"], called["closed_day"]) == ("slow", str(LIMIT - timedelta(days=2)))
+    assert {called[name] for name in ("remedy", "responsible", "told", "note")} == {""}
+    assert [row["body"] for row in purged.db.rows("SELECT body FROM comment_note")] == [""]
+    assert [why_stopped(purged, one) for one in ("13887654321", "19900001111")] == [None, "wrong"]
 
 
 def test_other_cases_are_not_touched(purged: Bureau) -> None:

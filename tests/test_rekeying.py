@@ -23,13 +23,14 @@ from lookup.migrations import MIGRATIONS
 from lookup.parties import parties_of
 from lookup.rekeying import SEALED, Rotation, count_rows, rotate
 from lookup.sealing import Seals
+from lookup.stops import stop_number, why_stopped
 from lookup.trail import Actor, change
 from tests.public_cases import days_ago, issue_of, path_of, put, site_of
 
 CLERK = Actor("test", "command")
 PEOPLE = 60  # more than one transaction takes
 NEW = secrets.token_hex(32)
-ROWS = 2 * PEOPLE + 1
+ROWS = 2 * PEOPLE + 2
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def both(bureau: Bureau, with_keys: Callable[..., Bureau]) -> Iterator[Bureau]:
     with change(bureau.db, CLERK) as ongoing:
         for party in _parties(bureau):
             live_issue(bureau, ongoing, party["id"])
+        stop_number(bureau, ongoing, "19900000003", "stop")
     bureau.db.run(
         """INSERT INTO staff (id, login, name, badge, role, unit, password, must_change, created_at)
         VALUES (1, 'li', '李', '', 'supervisor', '5101000000', '', 0, '')"""
@@ -88,7 +90,7 @@ def test_no_sealed_column_is_left_out() -> None:
     kept: dict[str, set[str]] = {}
     for _, statements in MIGRATIONS:
         for statement in statements:
-            table = re.match(r"(?:CREATE|ALTER) TABLE (\w+)", statement)
+            table = re.search(r"(?:CREATE|ALTER) TABLE (\w+)", statement)
             columns = set(re.findall(r"(?<=[\s(])(?:\w+_)?(?:sealed|found)(?= TEXT)", statement))
             if table and columns:
                 kept.setdefault(table[1], set()).update(columns)
@@ -108,6 +110,7 @@ def test_after_a_rotation_the_newest_key_alone_opens_and_finds_everything(
     for party, (name, phone, *_) in zip(_parties(both), before, strict=False):
         assert party["name_found"] == alone.seals.fingerprint(name)
         assert party["phone_found"] == alone.seals.fingerprint(phone)
+    assert why_stopped(alone, "19900000003") == "stop"
     assert _rotations(both) == [f'{{"already":0,"left":0,"resealed":{ROWS}}}']
     assert trail.verify(both.db) == []
 

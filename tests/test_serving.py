@@ -107,7 +107,11 @@ def _form(page: str) -> str:
 def test_no_log_line_of_a_journey_holds_the_token(bureau: Bureau, tmp_path: Path) -> None:
     token = link(bureau, put(bureau, "A5101", days_ago(2))).rpartition("/")[2]
     options = ("--log-level", "debug", "--access-logfile", "-")
-    with serving(bureau, tmp_path, *options) as site:
+    told = "secret=k4nnel%2Bsecret%2B1234&from=%2B8619900000001&to=1&text=%E4%BD%A0%E5%A5%BD&id=i7"
+    with serving(bureau, tmp_path, *options, SMS_SECRET="k4nnelsecret1234") as site:
+        for path in ("inbound", "delivery"):
+            site.ask("GET", f"/sms/{path}?{told}")
+            site.ask("GET", f"/sms/{path}?{told.replace('%2B', '')}&status=1")
         _, cookie, _ = site.ask("GET", f"/r/{token}")
         _, _, page = site.ask("GET", "/case", cookie)
         site.ask("POST", "/case/comments", cookie, form=_form(page), body="谢谢")
@@ -117,7 +121,9 @@ def test_no_log_line_of_a_journey_holds_the_token(bureau: Bureau, tmp_path: Path
     log = site.log.read_text()
     assert "GET /r/…" in log
     assert "/case/comments" in log
-    for secret in (token, *token.split("."), cookie.partition("=")[2], _form(page)):
+    assert "GET /sms/inbound?…" in log
+    texts = ("k4nnel", "1990000", "%E4%BD", "你好", "i7&")
+    for secret in (token, *token.split("."), cookie.partition("=")[2], _form(page), *texts):
         assert secret not in log
 
 

@@ -19,6 +19,7 @@ CREATE TABLE message (
     event TEXT NOT NULL UNIQUE,
     case_id BIGINT NOT NULL REFERENCES cases (id),
     party_id BIGINT NOT NULL REFERENCES party (id),
+    comment_id BIGINT REFERENCES comment (id),
     template TEXT NOT NULL,
     step TEXT NOT NULL,
     state TEXT NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE message (
     reason TEXT NOT NULL
 );
 
-CREATE INDEX message_state ON message (state, due_at);
+CREATE INDEX message_state ON message (state, due_at, id);
 
 CREATE INDEX message_party ON message (party_id, sent_at);
 
@@ -79,6 +80,8 @@ CREATE INDEX callback_case ON callback (case_id);
 
 CREATE INDEX callback_opened ON callback (opened_day, unit);
 
+CREATE INDEX callback_closed ON callback (closed_day, id) WHERE closed_at IS NOT NULL;
+
 CREATE TABLE callback_attempt (
     id {identity},
     callback_id BIGINT NOT NULL REFERENCES callback (id),
@@ -90,8 +93,11 @@ CREATE TABLE callback_attempt (
 
 CREATE INDEX callback_attempt_of ON callback_attempt (callback_id);
 
--- Who is to answer a comment, and by when; nothing is owed where there is no due day.
+-- Who is to answer a comment, and by when; nothing is owed where there is no due day. `about` is
+-- the unit that handled the case when it was made: a report must never reach it.
 ALTER TABLE comment ADD COLUMN category TEXT NOT NULL DEFAULT 'inquiry';
+
+ALTER TABLE comment ADD COLUMN about TEXT REFERENCES unit (code);
 
 ALTER TABLE comment ADD COLUMN unit TEXT REFERENCES unit (code);
 
@@ -100,6 +106,8 @@ ALTER TABLE comment ADD COLUMN due_day TEXT;
 ALTER TABLE comment ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
 
 UPDATE comment SET unit = (SELECT unit FROM cases WHERE cases.id = comment.case_id);
+
+UPDATE comment SET about = unit;
 
 CREATE INDEX comment_open ON comment (unit, due_day) WHERE answered_at IS NULL;
 
@@ -141,7 +149,7 @@ CREATE TABLE counter (
     retired_at TEXT
 );
 
-CREATE INDEX counter_unit ON counter (unit);
+CREATE UNIQUE INDEX counter_name ON counter (unit, name) WHERE retired_at IS NULL;
 
 CREATE TABLE counter_rating (
     id {identity},

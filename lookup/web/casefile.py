@@ -159,7 +159,7 @@ def show(number: str) -> Response:
 def record(number: str) -> AnyResponse:
     """Record that a step was reached."""
     bureau, staff = the_bureau(), the_staff()
-    told = _chosen("outcome") | _typed_in("at")
+    told = _chosen("outcome") | typed_in("at")
     return answer(
         number,
         "milestone",
@@ -172,7 +172,7 @@ def record(number: str) -> AnyResponse:
 @allow("write")
 def extend(number: str) -> AnyResponse:
     """Record that more time was approved."""
-    told = _chosen("extended_days") | _typed_in("approved_by", "why")
+    told = _chosen("extended_days") | typed_in("approved_by", "why")
     act = partial(extend_clock, the_staff())
     return _amended(number, "extension", said("casefile_extended"), act, told)
 
@@ -181,7 +181,7 @@ def extend(number: str) -> AnyResponse:
 @allow("write")
 def shorten(number: str) -> AnyResponse:
     """Take back an extension that was never approved."""
-    told = _typed_in("step", "why")
+    told = typed_in("step", "why")
     done = said("casefile_not_extended")
     return _amended(number, f"shorten-{told['step']}", done, take_back_extension, told)
 
@@ -190,7 +190,7 @@ def shorten(number: str) -> AnyResponse:
 @allow("write")
 def correct(number: str) -> AnyResponse:
     """Put right what was recorded of a milestone."""
-    told = _typed_in("step", "at", "outcome", "why")
+    told = typed_in("step", "at", "outcome", "why")
     return _amended(number, "correction", said("casefile_corrected"), correct_milestone, told)
 
 
@@ -198,7 +198,7 @@ def correct(number: str) -> AnyResponse:
 @allow("write")
 def withdraw(number: str) -> AnyResponse:
     """Take back a milestone that never happened."""
-    told = _typed_in("step", "why")
+    told = typed_in("step", "why")
     return _amended(number, "correction", said("casefile_taken_back"), take_back, told)
 
 
@@ -206,7 +206,7 @@ def withdraw(number: str) -> AnyResponse:
 @allow("write")
 def details(number: str) -> AnyResponse:
     """Change what is said of the case itself; only fields that were touched are told."""
-    told = _typed_in(*_DETAILS)
+    told = typed_in(*_DETAILS)
     told = {name: now for name, now in told.items() if now != request.form.get(f"was_{name}", "")}
     unit = told.get("unit") or the_staff().unit
     is_away = not is_within(the_bureau().db, the_staff().unit, unit)
@@ -218,7 +218,8 @@ def details(number: str) -> AnyResponse:
     return redirect("/desk/", 303) if is_away and answered.status_code == 303 else answered
 
 
-def _typed_in(*names: str) -> dict[str, str]:
+def typed_in(*names: str) -> dict[str, str]:
+    """What was sent in some fields of a form."""
     return {name: request.form.get(name, "") for name in names}
 
 

@@ -64,7 +64,7 @@ def seek() -> AnyResponse:
         number = reach_case(bureau.db, the_staff().unit, typed)["number"]
         return redirect(url_for("casefile.show", number=number), 303)
     if typed:
-        asked["q"] = bureau.seals.seal(_SOUGHT + typed)
+        asked["q"] = sealed(typed)
     return redirect(_address(asked), 303)
 
 
@@ -101,14 +101,14 @@ def _question(asked: Asked) -> Question:
     args = MultiDict(asked)
     stage, due = asked.get("stage", ""), asked.get("due", "")
     return Question(
-        text=_opened(asked.get("q", "")),
+        text=opened(asked.get("q", "")),
         stage=stage if stage in _STAGES else "",
         due=due if due in docket.DUE else "",
         unit=asked.get("unit", ""),
         first=args.get("from", type=date.fromisoformat),
         last=args.get("to", type=date.fromisoformat),
         mine="mine" in asked,
-        after=args.get("after", type=_key),
+        after=args.get("after", type=page_key),
     )
 
 
@@ -116,17 +116,22 @@ def _address(asked: Asked) -> str:
     return f"/desk/?{urlencode(asked)}".rstrip("?")
 
 
-def _opened(sealed: str) -> str:
+def sealed(typed: str) -> str:
+    """What was typed to be sought, as the address of a list carries it."""
+    return the_bureau().seals.seal(_SOUGHT + typed)
+
+
+def opened(sought: str) -> str:
     """What was typed; an address made by hand has it in the clear."""
     try:
-        opened = the_bureau().seals.open(sealed)
+        found = the_bureau().seals.open(sought)
     except StorageError:
-        return plain(sealed)[:LONGEST]
-    return opened.removeprefix(_SOUGHT) if opened.startswith(_SOUGHT) else ""
+        return plain(sought)[:LONGEST]
+    return found.removeprefix(_SOUGHT) if found.startswith(_SOUGHT) else ""
 
 
-def _key(written: str) -> Key:
-    """Raises ValueError for what is no key."""
+def page_key(written: str) -> Key:
+    """Where a page begins, out of an address; raises ValueError for what is no key."""
     match = _KEY.fullmatch(written)
     if match is None:
         raise ValueError(written)
@@ -142,7 +147,7 @@ def _page(
     refused: Mapping[str, Text] | None = None,
     ticked: Sequence[str] = (),
 ) -> Response:
-    bureau, staff, question = the_bureau(), the_staff(), _question(asked)
+    bureau, staff, question, now = the_bureau(), the_staff(), _question(asked), utc_now()
     beyond = ".".join(map(str, after or ()))
     return staff_page(
         "find.html",
@@ -155,9 +160,10 @@ def _page(
         own=_OWN,
         stages=_STAGES,
         units=units_within(bureau.db, staff.unit),
-        waiting=docket.count_waiting(bureau, staff, utc_now()) if staff.may("approve") else 0,
+        waiting=docket.count_marked(bureau, staff, "waiting", now) if staff.may("approve") else 0,
+        wrong=docket.count_marked(bureau, staff, "wrong_number", now),
         choices=docket.choices(bureau.kinds) if staff.may("write") else (),
-        today=beijing_day(utc_now()),
+        today=beijing_day(now),
         mistake=mistake,
         refused=refused or {},
         ticked=ticked,

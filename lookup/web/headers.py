@@ -72,7 +72,7 @@ def _complete(response: Response) -> Response:
 def _pack(response: Response) -> Response:
     """Public pages for slow networks. Staff pages mix secrets with what strangers wrote, whose
     length packing would betray."""
-    is_public = request.blueprint in (None, "status")
+    is_public = request.blueprint in (None, "status", "counter")
     if not is_public or response.mimetype not in ("text/html", "text/css"):
         return response
     response.vary.add("Accept-Encoding")

@@ -7,12 +7,15 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from lookup import withholding
-from lookup.beijing import utc_now
+from lookup.beijing import beijing_day, utc_now
 from lookup.bureau import Bureau
+from lookup.callback_lists import heard_in
 from lookup.casefile import take_case
 from lookup.cases import OnFile
 from lookup.course import IN_CUSTODY, rows_of
 from lookup.database import Record
+from lookup.feedback import enter_rating
+from lookup.inbox import comments_about
 from lookup.issues import find_live
 from lookup.language import Text
 from lookup.materials import asked_for, receive_material, request_materials
@@ -25,6 +28,7 @@ from lookup.trail import Change, change
 from lookup.typed import read_day, read_part, read_words, refusal
 from lookup.vocabulary import MEASURES, PROPERTY_STATES, ROLES, WITHHELD_REASONS
 from lookup.web import status
+from lookup.web.callbacks import rating_words, told_rating
 from lookup.web.casefile import answer, case_page
 from lookup.web.errors import message
 from lookup.web.guard import allow, the_staff
@@ -37,8 +41,13 @@ blueprint = Blueprint("holdings", __name__, url_prefix="/desk/cases/<number>")
 def holdings_of(bureau: Bureau, staff: Staff, case: Record) -> dict[str, object]:
     """What the parts of a case's page show, personal data masked."""
     live = withholding.live_withholding(bureau.db, case["id"])
+    people = [_masked(bureau, one) for one in people_of(bureau.db, case["id"])]
     return {
-        "people": [_masked(bureau, one) for one in people_of(bureau.db, case["id"])],
+        "people": people,
+        "whose": {
+            str(one["id"]): Text(*(f"{said} {one['name']}" for said in ROLES[one["role"]]))
+            for one in people
+        },
         "opened": {},
         "things": rows_of(bureau.db, "property", [case["id"]], "position"),
         "asked": asked_for(bureau.db, case["id"]),
@@ -46,6 +55,10 @@ def holdings_of(bureau: Bureau, staff: Staff, case: Record) -> dict[str, object]
         "asker": withholding.requester(live),
         "may_decide": staff.may("approve") and withholding.is_second(staff.actor, live),
         "roles": ROLES,
+        "heard": heard_in(bureau, staff, case["id"]),
+        "comments": comments_about(bureau.db, staff.unit, case["id"], beijing_day(utc_now())),
+        "service": bureau.service,
+        **rating_words(),
         "measures": MEASURES,
         "states": PROPERTY_STATES,
         "reasons": WITHHELD_REASONS,
@@ -77,6 +90,21 @@ def open_party(number: str, party_id: int) -> Response:
     return case_page(number, opened={party_id: found})
 
 
+@blueprint.post("/ratings")
+@allow("write")
+def put_rating(number: str) -> AnyResponse:
+    """Take down a rating that a party gives at the desk."""
+    bureau, staff, told = the_bureau(), the_staff(), told_rating()
+    party = request.form.get("party", 0, type=int)
+
+    def put(ongoing: Change, _: int) -> None:
+        case = reach_case(bureau.db, staff.unit, number, lock=True)
+        issue = case | {"case_id": case["id"], "party_id": party}
+        enter_rating(bureau, ongoing, staff, issue, told)
+
+    return answer(number, "rating", said("callbacks_rated"), put)
+
+
 @blueprint.get("/as/<int:party_id>")
 @allow("read")
 def preview(number: str, party_id: int) -> Response:
@@ -86,7 +114,7 @@ def preview(number: str, party_id: int) -> Response:
     issue = find_live(db, require_person(db, case, party_id)["id"])
     if issue is None:
         return message(200, "holdings_no_receipt_title", said("holdings_no_receipt"))
-    return status.case_page(the_bureau(), issue, now, preview=True)
+    return status.case_page(the_bureau(), issue, now, preview=the_staff().unit)
 
 
 @blueprint.post("/property")

@@ -67,10 +67,11 @@ def page(template: str, status: int = 200, **values: object) -> Response:
 
 
 def _language_link(language: Language) -> str:
-    """The same page again; a form that was refused belongs to the page of its case."""
-    posted_to_case = request.method == "POST" and request.path.startswith("/case/")
+    """The same page again; a form that was refused belongs to the page it stands on."""
+    posted = request.method == "POST" and request.path.startswith(("/case/", "/c/"))
+    stood_on = request.path.rpartition("/")[0] if posted else ""
     asked = request.args.to_dict(flat=False) | {"lang": ["zh" if language == "en" else "en"]}
-    return f"{'/case' if posted_to_case else ''}?{urlencode(asked, doseq=True)}"
+    return f"{stood_on}?{urlencode(asked, doseq=True)}"
 
 
 def _native(text: str) -> Markup:

@@ -1,6 +1,6 @@
 """The complainant's side: from the receipt to the page of the case, its ratings and comments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -21,6 +21,8 @@ from lookup.language import Language, Text, plain
 from lookup.levels import LEVELS, TAGS
 from lookup.migrations import check_ready
 from lookup.progress import progress_of
+from lookup.reach import is_within
+from lookup.stops import choose_texts, texts_of
 from lookup.trail import Actor, change
 from lookup.web.access import ForgedForm, new_handle, opened, read_handle, remember
 from lookup.web.errors import RETRY_SECONDS, message
@@ -116,7 +118,7 @@ def send_rating() -> AnyResponse:
     bureau, now = the_bureau(), utc_now()
     issue, form = _admitted(bureau, now)
     step, level = (plain(request.form.get(name, "")) for name in ("step", "level"))
-    tags = _chosen_tags(level)
+    tags = chosen_tags(level)
     try:
         with change(bureau.db, _actor(issue), now) as ongoing:
             rate(bureau, ongoing, issue, step, level, tags, form)
@@ -133,10 +135,26 @@ def send_comment() -> AnyResponse:
     issue, form = _admitted(bureau, now)
     try:
         with change(bureau.db, _actor(issue), now) as ongoing:
-            comment(bureau, ongoing, issue, request.form.get("body", ""), form)
+            body, category = (request.form.get(name, "") for name in ("body", "category"))
+            comment(bureau, ongoing, issue, body, form, category)
     except Refused as refusal:
-        return case_page(bureau, issue, now, Mistake("body", refusal.text, {"body": _typed()}))
+        typed = {"body": _typed(), "category": category}
+        return case_page(bureau, issue, now, Mistake("body", refusal.text, typed))
     return redirect("/case#sent", 303)
+
+
+@blueprint.post("/case/messages")
+@allow("public")
+def set_texts() -> AnyResponse:
+    """End the texts to this person, or have them, in the page's language."""
+    bureau, now = the_bureau(), utc_now()
+    issue, _ = _admitted(bureau, now)
+    try:
+        with change(bureau.db, _actor(issue), now) as ongoing:
+            choose_texts(bureau, ongoing, issue, request.form.get("texts", ""))
+    except Refused as refusal:
+        return case_page(bureau, issue, now, Mistake("texts", refusal.text))
+    return redirect("/case#texts-set", 303)
 
 
 @blueprint.get("/case/receipt.pdf")
@@ -189,30 +207,48 @@ def case_page(
     now: datetime,
     mistake: Mistake | None = None,
     *,
-    preview: bool = False,
+    preview: str = "",
 ) -> Response:
-    """The case as the party of a receipt issue sees it; a ``preview`` of it takes no forms."""
+    """The case as the party of a receipt issue sees it. A ``preview`` takes no forms, and shows the
+    staff of that unit no comment that went elsewhere."""
     if issue["withheld"]:
         return page("withheld.html", issue=issue, preview=preview)
     kind = bureau.kinds.get(issue["kind"])
+    progress = progress_of(bureau, issue, beijing_day(now))
     return page(
         "case.html",
         422 if mistake else 200,
         issue=issue,
-        progress=progress_of(bureau, issue, beijing_day(now)),
+        progress=progress,
+        comments=[
+            one
+            for one in progress.comments
+            if not preview or is_within(bureau.db, preview, one.unit)
+        ],
+        categories=bureau.service.categories,
+        # Without a gateway none go out, and nothing is promised.
+        texts=texts_of(bureau.seals, issue) if bureau.config.sms_url else None,
         complain=kind.paper.complain if kind else None,
         new_handle=lambda: "" if preview else new_handle(bureau, issue["token_id"]),
         preview=preview,
-        choices=_choices,
+        choices=choices,
         longest=LONGEST_COMMENT,
         mistake=mistake,
     )
 
 
+def choices(language: Language, n: int, level: str, ticked: Sequence[str]) -> Markup:
+    """The levels and reasons of the n-th rating form, with what was chosen of them."""
+    offered = TAGS[int(level)] if level in LEVELS else ()
+    return _choices(
+        language, n, level if offered else "", tuple(tag for tag in offered if tag in ticked)
+    )
+
+
 @lru_cache(maxsize=1024)
 def _choices(language: Language, n: int, level: str, ticked: tuple[str, ...]) -> Markup:
-    """The levels and reasons of the n-th rating form: most of the page, and nearly always the
-    same, so drawn once."""
+    """Most of the page, and nearly always the same, so drawn once: for what is offered alone, or
+    whoever sends anything else would fill the memory with it."""
     template = current_app.jinja_env.get_template("choices.html")
     drawn = template.render(
         lang=language,
@@ -285,7 +321,7 @@ def _typed() -> str:
     return request.form.get("body", "").translate(_CONTROLS)
 
 
-def _chosen_tags(level: str) -> tuple[str, ...]:
+def chosen_tags(level: str) -> tuple[str, ...]:
     """The tags ticked, without those of another level that was chosen first and then left."""
     own = {tag for of, words in TAGS.items() for tag in words if str(of) == level}
     others = {tag for words in TAGS.values() for tag in words} - own
