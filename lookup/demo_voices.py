@@ -64,10 +64,17 @@ class Voices:
             self._plan(at, lambda at: self._answer(at, made["id"], said))
 
     def _answer(self, when: datetime, comment_id: int, said: Record) -> None:
-        with change(self._bureau.db, self._chief.actor, when) as ongoing:
+        db = self._bureau.db
+        [case] = db.rows(
+            """SELECT officer, badge FROM cases
+            WHERE id = (SELECT case_id FROM comment WHERE comment.id = :id)""",
+            id=comment_id,
+        )
+        who = self._caller if is_own_work(self._chief, **case) else self._chief
+        with change(db, who.actor, when) as ongoing:
             if "note" in said:
-                note(self._bureau, ongoing, self._chief, comment_id, said["note"])
-            answer(self._bureau, ongoing, self._chief, comment_id, said["answer"])
+                note(self._bureau, ongoing, who, comment_id, said["note"])
+            answer(self._bureau, ongoing, who, comment_id, said["answer"])
 
     def _call(self, when: datetime, number: str, call: Record) -> None:
         bureau, db = self._bureau, self._bureau.db
