@@ -27,7 +27,7 @@ from tests.kannel import PASSWORD, SECRET, USER, Kannel, running, until
 from tests.test_serving import ROOT
 
 _ROWS = int(os.environ.get("OUTBOX_ROWS", "2000"))
-_WORKERS = 1
+_WORKERS = 2
 
 
 def outbox(folder: Path) -> None:
