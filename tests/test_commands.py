@@ -263,7 +263,7 @@ def test_a_cut_trail_is_found_with_the_head_kept_elsewhere(
 
 def test_the_demonstration_fills_an_empty_database_once(run: Run, tmp_path: Path) -> None:
     said = run("demo", "--cases", "60", "--receipt", "receipt").output
-    assert "40 invented cases" in said
+    assert "60 invented cases" in said
     for shown in ("call-back due  ", "comment answered  ", "https://daylight.example.cn/c/"):
         assert shown in said
     assert (tmp_path / "receipt.pdf").exists()
