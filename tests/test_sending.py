@@ -263,6 +263,7 @@ def test_a_gateway_that_is_down_is_tried_less_and_less_and_then_given_up_visibly
     for _ in range(6):
         assert send_all(office, now)[0][:2] == ("waiting", "gateway_down")
         [kept] = messages(office)
+        assert (kept["sent_at"], kept["sent_day"]) == (None, None), "it counts for nothing"
         waits.append(datetime.fromisoformat(kept["due_at"]) - now)
         assert send_all(office, now + waits[-1] - MINUTE / 2) == []
         now += waits[-1]
