@@ -16,6 +16,7 @@ from lookup.database import open_database
 from lookup.migrations import migrate
 from lookup.trail import Actor, change
 from lookup.units import UnitRecord, put_units
+from tests.street import street as street  # a fixture
 
 # How fast a machine is, or how busy, is no property of what is tested.
 settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
