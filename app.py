@@ -6,25 +6,33 @@ import sys
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lookup import cli, upkeep_commands, work_commands
+from lookup import audit_commands, cli, upkeep_commands, work_commands
 from lookup.bureau import open_bureau
 from lookup.config import Config
 from lookup.errors import DaylightError
 from lookup.web import (
     admin,
     api,
+    audit,
+    audit_ranking,
+    audit_views,
+    bulletins,
     callbacks,
     casefile,
     comments,
     counter,
     counters,
+    digests,
     errors,
+    exceptions,
     find,
     guard,
     holdings,
     imports,
+    inspections,
     intake,
     login,
+    open_figures,
     outbox,
     papers,
     record,
@@ -61,9 +69,11 @@ def _wire(config: Config) -> Flask:
         )
     keep_secrets_out()
     desk = (callbacks, casefile, counters, find, holdings, intake, papers, record, imports, admin)
-    for part in (status, comments, counter, login, api, sms, outbox, *desk):
+    figures = (open_figures, audit, audit_ranking, audit_views)
+    auditing = (*figures, inspections, exceptions, digests, bulletins)
+    for part in (status, comments, counter, login, api, sms, outbox, *desk, *auditing):
         app.register_blueprint(part.blueprint)
     errors.register(app)
     guard.register(app)
-    cli.register_commands(app, cli, upkeep_commands, work_commands)
+    cli.register_commands(app, cli, upkeep_commands, work_commands, audit_commands)
     return app

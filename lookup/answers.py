@@ -12,7 +12,7 @@ from lookup.beijing import BEIJING, from_utc_text
 from lookup.bureau import Bureau
 from lookup.database import Record
 from lookup.errors import Refused
-from lookup.exports import FIGURES
+from lookup.exports import FIGURES, ROW_LABELS
 from lookup.parties import parties_of
 from lookup.sealing import mask_name
 from lookup.withholding import live_withholding
@@ -115,7 +115,7 @@ _SHARES = {"participation", "satisfaction"} | {name for name in FIGURES if name.
 RateRow = defstruct(
     "RateRow",
     [
-        *((name, str | None) for name in ("unit", "unit_name", "kind", "month", "officer")),
+        *((name, str | None) for name in ROW_LABELS),
         *((name, int) for name in ("taken_in", "satisfied", *FIGURES) if name not in _SHARES),
         *((name, float | None) for name in sorted(_SHARES)),
         ("withheld", dict[str, int]),

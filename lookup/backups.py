@@ -19,6 +19,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from lookup import duty
 from lookup.beijing import utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database
@@ -35,7 +36,7 @@ _CREATED = re.compile(r"CREATE TABLE (\w+) \(\s*(id \{identity\})?")
 # look are a matter of minutes. Which steps it has taken, a database knows itself (`migration`).
 _LEFT_OUT = {"session", "throttle", "upload"}
 # What even an empty database holds once it is prepared.
-_BORN_FILLED = {"reckoning", "trail_head"}
+_BORN_FILLED = {"reckoning", "trail_head", "definition"}
 # A unit comes after the one above it.
 _UNITS = """WITH RECURSIVE placed (code, depth) AS (
     SELECT code, 0 FROM unit WHERE parent IS NULL
@@ -103,6 +104,7 @@ def restore(
             db.rows(db.renumber.format(table=table))
         migrate(db)
         disown(db, now)
+        duty.disown(db, now)
         ongoing.record("backup.restored", file=file.name, at=found.at, entries=found.trail.size)
     return found
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lookup.config import Config
 from lookup.database import Database, open_database
 from lookup.kinds import Kinds, load_kinds
+from lookup.oversight import Oversight, load_oversight
 from lookup.sealing import Seals
 from lookup.service import Service, load_service
 from lookup.workdays import Calendar, load_calendar
@@ -20,6 +21,7 @@ class Bureau:
     kinds: Kinds
     calendar: Calendar
     service: Service
+    oversight: Oversight
     seals: Seals
     papers: Tokens
     counters: Tokens
@@ -35,6 +37,7 @@ def open_bureau(config: Config) -> Bureau:
         kinds=load_kinds(config.kinds_file),
         calendar=load_calendar(config.calendar_file),
         service=load_service(config.service_file),
+        oversight=load_oversight(config.oversight_file),
         seals=Seals(config.keys("sealing"), config.keys("finding")),
         papers=Tokens(config.keys("token"), "receipt"),
         counters=Tokens(config.keys("token"), "counter"),

@@ -8,7 +8,7 @@ from lookup import course
 from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
 from lookup.callbacks import TASK, attempts_of, reach_task
-from lookup.database import Database, Record
+from lookup.database import Record
 from lookup.feedback import tags_in
 from lookup.language import Text
 from lookup.progress import progress_for_staff
@@ -19,14 +19,15 @@ from lookup.units import SUBTREE
 PAGE = 50
 Key = tuple[str, int]
 # Whoever was forgotten cannot be called any more.
-_OPEN = """callback.closed_at IS NULL AND EXISTS (SELECT 1 FROM party
+OPEN = """callback.closed_at IS NULL AND EXISTS (SELECT 1 FROM party
     WHERE party.id = callback.party_id AND forgotten_at IS NULL)"""
 _CONDITIONS = {
-    "mine": f"{_OPEN} AND callback.owner_id = :me",
-    "unassigned": f"{_OPEN} AND callback.owner_id IS NULL",
-    "today": f"{_OPEN} AND callback.due_day = :today",
-    "overdue": f"{_OPEN} AND callback.due_day < :today",
-    "open": _OPEN,
+    "mine": f"{OPEN} AND callback.owner_id = :me",
+    "unassigned": f"{OPEN} AND callback.owner_id IS NULL",
+    "today": f"{OPEN} AND callback.due_day = :today",
+    "tomorrow": f"{OPEN} AND callback.due_day BETWEEN :today AND :next_day",
+    "overdue": f"{OPEN} AND callback.due_day < :today",
+    "open": OPEN,
     "closed": "callback.closed_at IS NOT NULL",
 }
 LISTS = tuple(_CONDITIONS)
@@ -44,27 +45,29 @@ def list_tasks(
         WHERE {_WITHIN} AND {_CONDITIONS[wanted]}
             {f"AND (callback.{day}, callback.id) {beyond} (:after_day, :after_id)" if after else ""}
         ORDER BY callback.{day} {way}, callback.id {way} LIMIT {PAGE + 1}""",
-        unit=staff.unit,
-        me=staff.id,
-        today=today.isoformat(),
+        **_named_in(bureau, staff, today),
         **dict(zip(("after_day", "after_id"), after or (), strict=False)),
     )
     shown = [_named(bureau, row) for row in rows[:PAGE]]
     return shown, (shown[-1][day], shown[-1]["id"]) if len(rows) > PAGE else None
 
 
-def count_tasks(db: Database, staff: Staff, today: date) -> Record:
+def count_tasks(bureau: Bureau, staff: Staff, today: date) -> Record:
     """How many call-backs within reach stand on each list of open ones."""
     counts = ", ".join(
         f"COUNT(CASE WHEN {_CONDITIONS[one]} THEN 1 END) AS {one}" for one in LISTS[:-1]
     )
-    [found] = db.rows(
-        f"{SUBTREE} SELECT {counts} FROM callback WHERE {_OPEN} AND {_WITHIN}",
-        unit=staff.unit,
-        me=staff.id,
-        today=today.isoformat(),
+    [found] = bureau.db.rows(
+        f"{SUBTREE} SELECT {counts} FROM callback WHERE {OPEN} AND {_WITHIN}",
+        **_named_in(bureau, staff, today),
     )
     return found
+
+
+def _named_in(bureau: Bureau, staff: Staff, today: date) -> Record:
+    next_day = bureau.calendar.add_working(today, 1).day
+    days = {"today": today.isoformat(), "next_day": next_day.isoformat()}
+    return {"unit": staff.unit, "me": staff.id, **days}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ _BESIDE = """'person.opened', 'rating.given', 'comment.made', 'comment.answered'
     'receipt.issued', 'receipt.handed_over', 'texts.muted', 'texts.unmuted', 'texts.stopped',
     'texts.started', 'texts.wrong_number', 'callback.opened', 'callback.raised', 'callback.taken',
     'callback.released', 'callback.attempted', 'callback.closed', 'message.left',
-    'message.sent_again'"""
+    'message.sent_again', 'inspection.checked', 'inspection.put_right'"""
 _RECORDED = Text(
     "“{name}”已有记录（{said}），没有改动；如有误，请更正该节点。",
     "“{name}” is recorded already ({said}) and was left as it is; if that is wrong, correct it.",

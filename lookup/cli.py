@@ -14,15 +14,14 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from lookup import bulletins, printing, proofs, recount, register, subtrees, tally, trail
 from lookup import demo as demonstration
-from lookup import exports, printing, register, trail
-from lookup.beijing import Moment, end_of_day, parse_moment, utc_now, utc_text
+from lookup.beijing import Moment, end_of_day, parse_moment, utc_now
 from lookup.bureau import Bureau
 from lookup.cases import AsOf
 from lookup.errors import DaylightError
 from lookup.language import Language, Text
 from lookup.migrations import check_ready, migrate
-from lookup.rates import Question, rates
 from lookup.reckoning import refresh
 from lookup.roles import STAFF_ROLES
 from lookup.tables import Table
@@ -97,6 +96,8 @@ def init(bureau: Bureau) -> None:
     """Prepare the database, or bring it up to this program. Repeats harmlessly."""
     applied = migrate(bureau.db)
     reckoned = refresh(bureau)
+    tally.catch_up(bureau.db)
+    subtrees.catch_up(bureau.db)
     say(
         Text(
             f"数据库就绪（本次执行 {len(applied)} 步，重新推算 {reckoned} 个案件的日期）。",
@@ -177,7 +178,7 @@ def import_cases(
             bureau,
             file,
             actor("register"),
-            AsOf(_instant(as_of), stated=as_of is not None, backlog=backlog),
+            AsOf(instant(as_of), stated=as_of is not None, backlog=backlog),
             rejects or Path(f"{file.stem}.rejects.csv"),
             dry_run=dry_run,
             progress=lambda table: _advance(bar, table),
@@ -200,7 +201,8 @@ def _said_warning(warning: dict[str, Any]) -> str:
     return f" {warning['field']}: ".join(said)
 
 
-def _instant(moment: Moment | None) -> Any:
+def instant(moment: Moment | None) -> Any:
+    """The instant that an option names, a day meaning its end; now where there is none."""
     if moment is None:
         return utc_now()
     return moment.at or end_of_day(moment.day)
@@ -306,38 +308,28 @@ def _check_print_options(
             raise click.UsageError(text.said_in(terminal_language()))
 
 
-@command("rates")
-@click.option("--from", "first", type=day, required=True, help="First day of intake.")
-@click.option("--to", "last", type=day, required=True, help="Last day of intake.")
-@click.option("--by", type=click.Choice(["unit", "kind", "month", "officer"]), default="unit")
-@click.option("--unit", help="Only this unit and those below it.")
-@click.option("--cutoff", type=day, help="Count as things stood then (default now).")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
-def rates_command(
-    bureau: Bureau,
-    first: Moment,
-    last: Moment,
-    by: Any,
-    unit: str | None,
-    cutoff: Moment | None,
-    form: str,
-) -> None:
-    """The disclosure rates of a period, with the definition they follow."""
-    counted = rates(bureau, Question(first.day, last.day, by, unit, _instant(cutoff)))
-    if form == "json":
-        click.echo(exports.as_json(counted))
-    elif form == "csv":
-        click.echo(exports.as_csv(counted), nl=False)
-    else:
-        click.echo(exports.as_table(counted, terminal_language()))
+@command("verify-rates")
+def verify_rates(bureau: Bureau) -> None:
+    """Count all cases anew and compare: every figure kept ready that differs is named."""
+    [cases] = bureau.db.rows("SELECT COUNT(*) AS n FROM cases")
+    with progress_bar(cases["n"], "verify-rates") as bar:
+        faults = recount.verify(bureau.db, bar.update)
+    tell_faults(faults)
+    say(
+        Text(
+            "所有数字与 {n} 个案件重新计算的结果一致。",
+            "All figures are those counted anew from {n} cases.",
+        ).fill(n=cases["n"])
+    )
 
 
 @command("trail-head")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
-def trail_head(bureau: Bureau, out: Path | None) -> None:
+@click.option("--since", type=FILE, help="A former head or a case's proof: prove that it goes on.")
+def trail_head(bureau: Bureau, out: Path | None, since: Path | None) -> None:
     """The head of the record, to keep elsewhere: it shows later whether the record was cut."""
-    head = trail.head(bureau.db)
-    line = json.dumps({"size": head.size, "root": head.root, "at": utc_text(utc_now())})
+    former = _read_head(since) if since else None
+    line = json.dumps(proofs.head_now(bureau.db, utc_now(), former))
     if out is None:
         click.echo(line)
     else:
@@ -347,8 +339,10 @@ def trail_head(bureau: Bureau, out: Path | None) -> None:
 @command("verify-trail")
 @click.option("--head", "kept", type=FILE, help="A head written down earlier.")
 def verify_trail(bureau: Bureau, kept: Path | None) -> None:
-    """Check the record: every altered, removed, reordered or missing entry is named."""
-    tell_faults(trail.verify(bureau.db, _read_head(kept) if kept else None))
+    """Check the record: every altered, removed, reordered or missing entry is named, and every
+    bulletin that is not what it says was published."""
+    faults = trail.verify(bureau.db, _read_head(kept) if kept else None)
+    tell_faults([*faults, *bulletins.faults(bureau.db)])
     size = trail.head(bureau.db).size
     say(Text(f"记录完整，共 {size} 条。", f"The record is whole: {size} entries."))
 

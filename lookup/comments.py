@@ -66,9 +66,9 @@ def comment(
     [case] = db.rows("SELECT unit FROM cases WHERE id = :id", id=issue["case_id"])
     [made] = db.rows(
         """INSERT INTO comment (case_id, party_id, body, via, form, made_at, answer, answered_by,
-            about, category, unit, due_day, provisional)
+            about, category, unit, due_day, provisional, is_report)
         VALUES (:case_id, :party_id, :body, :via, :form, :at, '', '',
-            :about, :category, :unit, :due_day, :provisional) RETURNING *""",
+            :about, :category, :unit, :due_day, :provisional, :is_report) RETURNING *""",
         case_id=issue["case_id"],
         party_id=issue["party_id"],
         body=text,
@@ -76,6 +76,7 @@ def comment(
         form=form,
         at=ongoing.at,
         about=case["unit"],
+        is_report=int(chosen.goes_above),
         **_owed(bureau, chosen, case["unit"], beijing_day(ongoing.now)),
     )
     told = {"category": chosen.code, "length": len(text)}
@@ -167,10 +168,13 @@ def recategorise(bureau: Bureau, change: Change, staff: Staff, comment_id: int, 
         owed["unit"] = kept["unit"]
     change.db.run(
         """UPDATE comment SET category = :category, unit = :unit, due_day = :due_day,
-            provisional = :provisional WHERE id = :id""",
+            provisional = :provisional, is_report = :is_report WHERE id = :id""",
         **owed,
+        # What was one once is none of the figures that its unit reads.
+        is_report=int(kept["is_report"] or category.goes_above),
         id=comment_id,
     )
+    change.touch(kept["case_id"])
     both = {name: [kept[name], owed[name]] for name in ("category", "unit")}
     told = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
     _record(bureau, change, "comment.recategorised", kept, **told)

@@ -42,6 +42,8 @@ class Config:
     calendar_file: Path | None = None
     register_file: Path | None = None
     service_file: Path | None = None
+    oversight_file: Path | None = None
+    export_folder: Path | None = None
     proxies: int = 0
     purge_after_days: int = 1095
     sms_url: str = ""
@@ -63,6 +65,8 @@ class Config:
             calendar_file=_path(environ, "CALENDAR_FILE"),
             register_file=_path(environ, "REGISTER_FILE"),
             service_file=_path(environ, "SERVICE_FILE"),
+            oversight_file=_path(environ, "OVERSIGHT_FILE"),
+            export_folder=_path(environ, "EXPORT_FOLDER"),
             proxies=_whole(environ, "TRUSTED_PROXIES", cls.proxies, range(100), _PROXIES),
             purge_after_days=_whole(
                 environ, "PURGE_AFTER_DAYS", cls.purge_after_days, range(30, 36501), _PURGE_AFTER

@@ -14,6 +14,7 @@ from lookup.bureau import Bureau
 from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused, Throttled
 from lookup.feedback import read_level, read_tags, tags_in
+from lookup.networks import network_print
 from lookup.reach import is_within
 from lookup.records import prose
 from lookup.scores import FEWEST_RATINGS, Scores
@@ -199,8 +200,9 @@ def rate(bureau: Bureau, counter: Record, sent: Rating, address: str, now: datet
     with change(bureau.db, _VISITOR, now) as ongoing:
         made = ongoing.db.row(
             """INSERT INTO counter_rating
-                (counter_id, unit, officer, badge, level, tags, form, rated_at, rated_day)
-            VALUES (:counter_id, :unit, :officer, :badge, :level, :tags, :form, :at, :day)
+                (counter_id, unit, officer, badge, level, tags, form, rated_at, rated_day, network)
+            VALUES
+                (:counter_id, :unit, :officer, :badge, :level, :tags, :form, :at, :day, :network)
             ON CONFLICT (form) DO NOTHING RETURNING id""",
             counter_id=counter["id"],
             unit=counter["unit"],
@@ -211,6 +213,7 @@ def rate(bureau: Bureau, counter: Record, sent: Rating, address: str, now: datet
             form=sent.form,
             at=ongoing.at,
             day=beijing_day(now).isoformat(),
+            network=network_print(bureau, address),
         )
         if made:
             told = {"counter": counter["id"], "counter_rating": made["id"], "level": level}

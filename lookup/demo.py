@@ -15,6 +15,7 @@ from lookup.bodies import Bounds, read_case
 from lookup.bureau import Bureau
 from lookup.cases import AsOf, put_case, require_case
 from lookup.database import Database, Record
+from lookup.demo_audit import inspect, tell_all
 from lookup.demo_voices import WORDS, Voices, prepare, settle
 from lookup.errors import StorageError
 from lookup.issues import count_visit, hand_over, live_issue
@@ -76,6 +77,7 @@ def fill(bureau: Bureau, now: datetime, cases: int) -> int:
         event = heappop(story.events)
         event.happen(event.at)
     settle(bureau.db, now)
+    tell_all(bureau, staff["audit"], staff["chief"], now)
     return cases
 
 
@@ -173,6 +175,7 @@ class _Story:
         self._fates = _fates(dice)
         self._voices = Voices(bureau, self._plan, staff["callback"], staff["chief"])
         prepare(bureau, self._plan, staff["chief"], staff["desk"], now)
+        inspect(bureau, self._plan, staff["audit"], staff["chief"], now)
 
     def invent(self, serial: int) -> None:
         """Plan one case and all that will be said about it."""

@@ -28,7 +28,7 @@ from lookup.trail import change
 from lookup.typed import like
 
 PAGE = 50
-DUE = ("next", "today", "overdue")
+DUE = ("next", "today", "tomorrow", "overdue")
 Key = tuple[str, int]
 _NO_DAY = "9999-12-31"
 # What may be asked beside the stages. A party has no paper where none was handed over, or
@@ -40,6 +40,9 @@ MARKS: Mapping[str, Text] = {
     "no_paper": Text("回执未交付", "Paper not given"),
     "wrong_number": Text("电话有误", "Wrong number"),
 }
+# Whose officer in charge is :me, or bears :my_badge.
+MINE = """(cases.officer = :me AND (cases.badge = '' OR :my_badge = '')
+    OR LOWER(cases.badge) = NULLIF(:my_badge, ''))"""
 _CONDITIONS = IN_STAGE | {
     "withheld": """cases.id IN (SELECT case_id FROM withholding
         WHERE ended_at IS NULL AND approved_at IS NOT NULL)""",
@@ -55,6 +58,7 @@ _CONDITIONS = IN_STAGE | {
         WHERE why = 'wrong')""",
     "next": FIRST_TO_RUN,
     "today": f"{FIRST_TO_RUN} AND clock.due_day = :today",
+    "tomorrow": f"{FIRST_TO_RUN} AND clock.due_day BETWEEN :today AND :next_day",
     "overdue": f"{FIRST_TO_RUN} AND clock.due_day < :today",
     "first": "cases.intake_day >= :first",
     "last": "cases.intake_day <= :last",
@@ -63,8 +67,7 @@ _CONDITIONS = IN_STAGE | {
         OR cases.id IN (SELECT id FROM cases WHERE LOWER(badge) = :badge)
         OR cases.id IN (SELECT case_id FROM party
             WHERE name_found IN ({prints}) OR phone_found IN ({prints})))""",
-    "mine": """(cases.officer = :me AND (cases.badge = '' OR :my_badge = '')
-        OR LOWER(cases.badge) = NULLIF(:my_badge, ''))""",
+    "mine": MINE,
     "numbers": "cases.number_key IN ({numbers})",
 }
 
@@ -92,9 +95,10 @@ class Question:
     """Which cases to list; what is blank asks nothing.
 
     ``text`` is a case number or name or a part of either, a party's exact name or phone, or an
-    officer's name or badge. ``stage`` is one of STAGES or MARKS, ``due`` one of DUE, ``unit`` a
-    unit with those below it, ``first`` and ``last`` are days of intake, both included. ``numbers``
-    are the only cases wanted; ``after`` is where the page before ended.
+    officer's name or badge. ``stage`` is one of STAGES or MARKS, ``due`` one of DUE, of which
+    ``tomorrow`` is what is due up to the end of the next working day; ``unit`` a unit with those
+    below it, ``first`` and ``last`` are days of intake, both included. ``numbers`` are the only
+    cases wanted; ``after`` is where the page before ended.
     """
 
     text: str = ""
@@ -154,6 +158,11 @@ def count_marked(bureau: Bureau, staff: Staff, mark: str, now: datetime) -> int:
     return int(asked.rows(f"SELECT COUNT(*) AS n FROM cases WHERE {asked.condition}")[0]["n"])
 
 
+def own(staff: Staff) -> Record:
+    """Who somebody is to MINE."""
+    return {"me": staff.name, "my_badge": staff.badge.lower()}
+
+
 class _Asked:
     """A question as a condition of SQL, with the lists and parameters that it names."""
 
@@ -163,9 +172,9 @@ class _Asked:
         if question.unit in units:
             units = units_within(self.db, question.unit)
         self.params = _words(question.text) | {
-            "me": staff.name,
-            "my_badge": staff.badge.lower(),
+            **own(staff),
             "today": today.isoformat(),
+            "next_day": bureau.calendar.add_working(today, 1).day.isoformat(),
             "first": str(question.first),
             "last": str(question.last),
             "after_day": question.after and question.after[0],

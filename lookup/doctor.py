@@ -104,7 +104,9 @@ def _keys(config: Config) -> Iterator[Finding]:
 
 
 def _files(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
-    database = _database_file(config)
+    folder, database = config.export_folder, _database_file(config)
+    if folder and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        yield _found("export_folder", folder=str(folder))
     told = (environ.get(f"{name}_FILE") for name in _SECRETS)
     for file in [Path(name) for name in told if name] + ([database] if database else []):
         if os.access(file, os.F_OK) and _is_open_to_others(file):
@@ -231,11 +233,15 @@ def _texts(bureau: Bureau, now: datetime) -> Iterator[Finding]:
     if since is not None:
         at = said_moment(Moment.of(from_utc_text(since))) if since else _NEVER
         yield _found("no_worker", at=at)
-    today = utc_text(start_of_day(beijing_day(now)))
+    today = beijing_day(now)
     [ill] = bureau.db.rows(
-        """SELECT COUNT(*) AS texts FROM message
+        """SELECT COUNT(*) AS texts, (SELECT COUNT(*) FROM duty_text
+            WHERE state IN ('failed', 'unknown') AND day = :day) AS duty FROM message
         WHERE state IN ('failed', 'unknown') AND settled_at >= :today""",
-        today=today,
+        today=utc_text(start_of_day(today)),
+        day=today.isoformat(),
     )
     if ill["texts"]:
         yield _found("texts_failed", count=ill["texts"])
+    if ill["duty"]:
+        yield _found("duty_failed", count=ill["duty"])

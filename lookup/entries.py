@@ -31,7 +31,7 @@ _LAST = len(_ORDER)
 # Under these keys the keys within are steps of a kind.
 _BY_STEP = {"milestones", "extensions"}
 # Lists as such; any other list of two single values is what was and what is now.
-_LISTS = {"names", "tags", "numbers"}
+_LISTS = {"names", "tags", "numbers", "items"}
 # Lists of rows, and what stands between the values of one.
 _ROWS = {"property": " ", "property_was": " ", "positions": "–"}
 _CODED: Mapping[str, Mapping[str, Text]] = {
@@ -153,6 +153,7 @@ class _Teller:
             "outcome": self._outcome,
             "category": self.bureau.service.category_name,
             "problem": self.bureau.service.problem_name,
+            "items": self.bureau.oversight.inspections.item_name,
         }
         if key in namers:
             return namers[key](written)

@@ -1,32 +1,105 @@
-"""Rates as text: JSON for programs, CSV for spreadsheets, a table for the terminal.
+"""Rates as files: JSON for programs, CSV and XLSX for spreadsheets.
 
 Nothing is counted here. Every form says its period, its cut-off and its definition, and shows
 each rate with its numerator and denominator.
 """
 
-import csv
-import io
 import json
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import IO, Any
 
-from lookup.beijing import BEIJING, utc_text
-from lookup.cells import defuse
-from lookup.language import Language, Text
-from lookup.rates import DEFINITION, LEVELS, Figures, Rates, Row
-from lookup.vocabulary import WITHHELD_REASONS
+from lookup.beijing import utc_text
+from lookup.language import Text
+from lookup.levels import POINTS
+from lookup.rates import Rates, Row
+from lookup.sheets import Column, Value, write_csv, write_xlsx
+from lookup.trail import Head
+from lookup.vocabulary import WITHHELD_REASONS, Word
 
-_WIDEST = 120
-_WIDEST_LABEL = 36
-_GAP = "  "
-_NONE = "-"
 FIGURES = (
     *("due", "disclosed", "disclosure_rate", "milestones", "on_time", "on_time_rate", "backlog"),
     *("clocks_due", "clocks_kept", "clocks_kept_rate", "clocks_extended", "looked_up"),
-    *("lookup_rate", "rated", "participation", "ratings"),
+    *("lookup_rate", "rated", "participation", "ratings", "callbacks", "called", "callback_rate"),
+    *("callbacks_due", "callbacks_kept", "callbacks_kept_rate", "callbacks_closed", "put_right"),
+    *("put_right_rate", "rerated", "rerating_rate", "comments", "answered", "answer_rate"),
+    *("answers_due", "answers_kept", "answers_kept_rate", "inspected", "sound", "sound_rate"),
 )
+GROUPS = {
+    "unit": Text("单位", "Unit"),
+    "kind": Text("类别", "Kind"),
+    "month": Text("月份", "Month"),
+    "quarter": Text("季度", "Quarter"),
+    "year": Text("年份", "Year"),
+    "officer": Text("主办民警", "Officer"),
+}
+# What each figure is called, in the order of a sheet.
+HEADS: Mapping[str, Text] = {
+    "taken_in": Text("受案数", "Taken in"),
+    **{
+        f"withheld_{code}": Text(f"不予公开：{said.zh}", f"Withheld: {said.en}")
+        for code, said in WITHHELD_REASONS.items()
+    },
+    "due": Text("应公开数", "Due"),
+    "disclosed": Text("公开数", "Disclosed"),
+    "disclosure_rate": Text("公开率", "Disclosure rate"),
+    "milestones": Text("已发生节点", "Milestones"),
+    "on_time": Text("按时公开节点", "On time"),
+    "on_time_rate": Text("按时公开率", "On-time rate"),
+    "backlog": Text("历史节点", "Backlog"),
+    "clocks_due": Text("到期的决定", "Decisions due"),
+    "clocks_kept": Text("期限内作出", "Kept"),
+    "clocks_kept_rate": Text("期限遵守率", "Clock kept"),
+    "clocks_extended": Text("其中延长", "Extended"),
+    "looked_up": Text("已查询案件", "Looked up"),
+    "lookup_rate": Text("查询率", "Lookup rate"),
+    "rated": Text("已评价案件", "Rated"),
+    "participation": Text("参与率", "Participation"),
+    "ratings": Text("现行评价", "Ratings"),
+    "satisfied": Text("3 级及以上", "3 or more"),
+    "satisfaction": Text("满意率", "Satisfaction"),
+    **{f"level_{level}": Text(f"{level} 级", f"Level {level}") for level in POINTS},
+    **{f"level_share_{level}": Text(f"{level} 级占比", f"Share of {level}") for level in POINTS},
+    "callbacks": Text("差评回访件", "Call-backs"),
+    "called": Text("已回访", "Called back"),
+    "callback_rate": Text("回访率", "Call-back rate"),
+    "callbacks_due": Text("到期的回访", "Call-backs due"),
+    "callbacks_kept": Text("按期办结", "Closed in time"),
+    "callbacks_kept_rate": Text("按期回访率", "In-time call-back rate"),
+    "callbacks_closed": Text("已办结回访", "Call-backs closed"),
+    "put_right": Text("已整改或说明", "Put right"),
+    "put_right_rate": Text("整改率", "Put-right rate"),
+    "rerated": Text("回访后再评价", "Rated again"),
+    "rerating_rate": Text("再评价率", "Re-rating rate"),
+    "comments": Text("应答复留言", "Comments"),
+    "answered": Text("已答复", "Answered"),
+    "answer_rate": Text("答复率", "Answer rate"),
+    "answers_due": Text("到期的答复", "Answers due"),
+    "answers_kept": Text("按期答复", "Answered in time"),
+    "answers_kept_rate": Text("按期答复率", "In-time answer rate"),
+    "inspected": Text("抽查案件", "Inspected"),
+    "sound": Text("未发现问题", "Sound"),
+    "sound_rate": Text("抽查合格率", "Inspection rate"),
+}
+_NAMED = {
+    "cutoff": Text("截止时间", "Cut-off"),
+    "withheld": Text("不予公开数", "Withheld"),
+}
+_TOO_FEW = Word("too_few", Text("过少", "too few"))
+_LABEL_WIDTH = 34
+# What tells a row apart: those that are not grouped by are null.
+ROW_LABELS = ("unit", "unit_name", "kind", "month", "quarter", "year", "officer")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """By whom and when an export was made, and the head of the record at that time."""
+
+    by: str
+    at: datetime
+    head: Head
 
 
 def as_json(rates: Rates) -> str:
@@ -54,15 +127,60 @@ def as_csv(rates: Rates) -> str:
     definition and choice are columns and not comment lines, so that programs can read and stack
     every line. The line of the total (``part``) has the definition's text in its last cell.
     """
-    file = io.StringIO()
-    writer = csv.writer(file)
     parts = [("row", row) for row in rates.rows] + [("total", rates.total)]
     lines = [{"part": part} | _frame(rates) | _spread(_as_object(row)) for part, row in parts]
     lines[-1]["definition_text"] = " ".join(one.both() for one in rates.definition_text.values())
-    columns = list(lines[-1])
-    writer.writerow(columns)
-    writer.writerows([_cell(line.get(column)) for column in columns] for line in lines)
-    return "\ufeff" + file.getvalue()
+    names = list(lines[-1])
+    file = BytesIO()
+    write_csv(file, names, ([line.get(name) for name in names] for line in lines))
+    return file.getvalue().decode()
+
+
+def as_xlsx(rates: Rates, out: IO[bytes], made: Made) -> None:
+    """A workbook: a sheet of the rows with their total, and one that says how they were reached.
+
+    Counts are integers, rates are fractions shown as percentages. Raises OSError where it cannot
+    be written.
+    """
+    columns = [Column("label", GROUPS[rates.question.by], _LABEL_WIDTH)]
+    columns += [Column(name, head) for name, head in HEADS.items()]
+    rows = (_cells(row) for row in rates.rows)
+    title, total = Text("统计表", "Rates"), _cells(rates.total)
+    write_xlsx(out, title, columns, rows, about(rates, made), total=total, pages_wide=2)
+
+
+def _cells(row: Row) -> list[Value]:
+    told, label = _spread(_as_object(row)), row.label
+    if row.figures.too_few:
+        told["satisfaction"] = _TOO_FEW
+    said = label.zh if label.zh == label.en else label.both()
+    return [said, *(told[name] for name in HEADS)]
+
+
+def about(rates: Rates, made: Made) -> Iterator[tuple[Text, Value]]:
+    """What a sheet has to say of itself: what it counts, as of when, by which definition, who made
+    it, and the head of the record."""
+    question = rates.question
+    yield Text("统计范围", "Counted"), heading(rates)
+    yield Text("受案日自", "From"), question.first
+    yield Text("受案日至", "To"), question.last
+    yield _NAMED["cutoff"], rates.cutoff
+    yield Text("制表人", "Made by"), made.by
+    yield Text("制表时间", "Made at"), made.at
+    yield Text("记录条数", "Entries of the record"), made.head.size
+    yield Text("记录的根", "Root of the record"), made.head.root
+    yield Text("统计口径", "Definition"), rates.definition.name
+    for name, text in rates.definition_text.items():
+        yield _NAMED.get(name) or HEADS[name], text
+
+
+def heading(rates: Rates) -> Text:
+    """Which cases a sheet counts."""
+    first, last, unit = rates.question.first, rates.question.last, rates.unit_name
+    return Text(
+        f"{first} 至 {last} 受理的案件" + (f"，{unit}及其下属单位" if unit else ""),
+        f"Cases taken in from {first} to {last}" + (f", {unit} and units below it" if unit else ""),
+    )
 
 
 def _frame(rates: Rates) -> dict[str, Any]:
@@ -70,8 +188,8 @@ def _frame(rates: Rates) -> dict[str, Any]:
     return {
         "from": question.first.isoformat(),
         "to": question.last.isoformat(),
-        "cutoff": utc_text(question.cutoff),
-        "definition": DEFINITION,
+        "cutoff": utc_text(rates.cutoff),
+        "definition": rates.definition.name,
         "by": question.by,
         "within": question.unit,
         "within_name": rates.unit_name,
@@ -80,14 +198,14 @@ def _frame(rates: Rates) -> dict[str, Any]:
 
 def _as_object(row: Row) -> dict[str, Any]:
     figures = row.figures
-    label = {name: getattr(row, name) for name in ("unit", "unit_name", "kind", "month", "officer")}
+    label = {name: getattr(row, name) for name in ROW_LABELS}
     return (
         label
         | {"taken_in": figures.taken_in, "withheld": dict(figures.withheld)}
         | {name: getattr(figures, name) for name in FIGURES}
         | {
-            "levels": {str(level): figures.levels[level] for level in LEVELS},
-            "level_shares": {str(level): figures.level_share(level) for level in LEVELS},
+            "levels": {str(level): figures.levels[level] for level in POINTS},
+            "level_shares": {str(level): figures.level_share(level) for level in POINTS},
             "satisfied": figures.satisfied,
             "satisfaction": figures.satisfaction,
             "too_few": figures.too_few,
@@ -106,162 +224,3 @@ def _spread(told: dict[str, Any]) -> dict[str, Any]:
         else:
             spread[name] = value
     return spread
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return defuse(value)
-    return "" if value is None else json.dumps(value)
-
-
-def as_table(rates: Rates, language: Language) -> str:
-    """A table of at most 120 columns of a terminal, continued below where it is wider.
-
-    Beside each rate stand its numerator and denominator; below, the withheld cases by reason,
-    the cut-off in Beijing time and the definition.
-    """
-    rows = [*rates.rows, rates.total]
-
-    def column(head: Text, cell: Cell) -> Lines:
-        texts = (head, *(cell(row.figures) for row in rows))
-        return _aligned([text.said_in(language) for text in texts], str.rjust)
-
-    texts = (_GROUPS[rates.question.by], *(row.label for row in rows))
-    labels = _aligned([_clipped(text.said_in(language)) for text in texts], str.ljust)
-    groups = (reduce(_beside, (column(*one) for one in group)) for group in _COLUMNS)
-    blocks = _blocks(labels, groups)
-    heading = _heading(rates).said_in(language)
-    notes = "\n".join(note.said_in(language) for note in _notes(rates))
-    return "\n\n".join([heading, *map("\n".join, blocks), notes])
-
-
-Cell = Callable[[Figures], Text]
-Lines = list[str]
-
-
-def _number(name: str) -> Cell:
-    return lambda figures: _same(f"{getattr(figures, name)}")
-
-
-def _rate(part: str, whole: str, rate: str) -> Cell:
-    def cell(figures: Figures) -> Text:
-        parts = f"{getattr(figures, part)}/{getattr(figures, whole)}"
-        return _same(f"{parts} {_percent(getattr(figures, rate))}")
-
-    return cell
-
-
-def _withheld(figures: Figures) -> Text:
-    return _same(f"{figures.taken_in - figures.due}")
-
-
-def _satisfaction(figures: Figures) -> Text:
-    parts = f"{figures.satisfied}/{figures.ratings}"
-    if figures.too_few:
-        return Text(f"{parts} 过少", f"{parts} too few")
-    return _same(f"{parts} {_percent(figures.satisfaction)}")
-
-
-def _level(level: int) -> Cell:
-    def cell(figures: Figures) -> Text:
-        share = figures.level_share(level)
-        return _same(f"{figures.levels[level]} {_NONE if share is None else f'{share:.0%}'}")
-
-    return cell
-
-
-def _same(said: str) -> Text:
-    return Text(said, said)
-
-
-def _percent(share: float | None) -> str:
-    return _NONE if share is None else f"{share:.2%}"
-
-
-_GROUPS = {
-    "unit": Text("单位", "Unit"),
-    "kind": Text("类别", "Kind"),
-    "month": Text("月份", "Month"),
-    "officer": Text("主办民警", "Officer"),
-}
-# Columns that are read together stand together.
-_COLUMNS: tuple[tuple[tuple[Text, Cell], ...], ...] = (
-    (
-        (Text("受案", "Taken in"), _number("taken_in")),
-        (Text("不予公开", "Withheld"), _withheld),
-        (Text("应公开", "Due"), _number("due")),
-        (Text("公开率", "Disclosed"), _rate("disclosed", "due", "disclosure_rate")),
-        (Text("按时公开率", "On time"), _rate("on_time", "milestones", "on_time_rate")),
-        (Text("历史节点", "Backlog"), _number("backlog")),
-    ),
-    (
-        (Text("期限遵守率", "Clock kept"), _rate("clocks_kept", "clocks_due", "clocks_kept_rate")),
-        (Text("其中延长", "Extended"), _number("clocks_extended")),
-    ),
-    (
-        (Text("查询率", "Looked up"), _rate("looked_up", "due", "lookup_rate")),
-        (Text("参与率", "Participation"), _rate("rated", "due", "participation")),
-    ),
-    (
-        (Text("满意率", "Satisfaction"), _satisfaction),
-        *((Text(f"{level} 级", f"Level {level}"), _level(level)) for level in LEVELS),
-    ),
-)
-
-
-def _blocks(labels: Lines, groups: Iterable[Lines]) -> Iterator[Lines]:
-    """The table, begun anew below with the labels where a group of columns does not fit."""
-    block = labels
-    for group in groups:
-        wider = _beside(block, group)
-        if _width(wider[0]) > _WIDEST and block is not labels:
-            yield block
-            wider = _beside(labels, group)
-        block = wider
-    yield block
-
-
-def _beside(left: Lines, right: Lines) -> Lines:
-    return [one + _GAP + other for one, other in zip(left, right, strict=True)]
-
-
-def _aligned(cells: Lines, align: Callable[[str, int], str]) -> Lines:
-    widest = max(map(_width, cells))
-    # Padding counts characters, of which Chinese ones take two columns.
-    return [align(cell, widest - _width(cell) + len(cell)) for cell in cells]
-
-
-def _width(text: str) -> int:
-    """The columns a terminal takes for a text."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide
-
-
-def _clipped(label: str) -> str:
-    if _width(label) <= _WIDEST_LABEL:
-        return label
-    while _width(label) > _WIDEST_LABEL - 1:
-        label = label[:-1]
-    return label + "…"
-
-
-def _heading(rates: Rates) -> Text:
-    first, last, unit = rates.question.first, rates.question.last, rates.unit_name
-    return Text(
-        f"{first} 至 {last} 受理的案件" + (f"，{unit}及其下属单位" if unit else ""),
-        f"Cases taken in from {first} to {last}" + (f", {unit} and units below it" if unit else ""),
-    )
-
-
-def _notes(rates: Rates) -> Iterator[Text]:
-    withheld = rates.total.figures.withheld
-    counted = [(WITHHELD_REASONS[code], number) for code, number in withheld.items()]
-    zh = "，".join(f"{reason.zh} {number}" for reason, number in counted) or "无"
-    en = ", ".join(f"{reason.en} {number}" for reason, number in counted) or "none"
-    yield Text(f"不予公开的理由：{zh}", f"Withheld by reason: {en}")
-    cutoff = rates.question.cutoff.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-    yield Text(f"截止时间：{cutoff}（北京时间）", f"Cut-off: {cutoff} (Beijing time)")
-    yield Text(
-        f"统计口径：{DEFINITION}，全文见 JSON 和 CSV 导出中的 definition_text。",
-        f"Definition: {DEFINITION}; its full text is definition_text in the JSON and CSV exports.",
-    )

@@ -157,9 +157,9 @@ def _replace(
     )
     [given] = ongoing.db.rows(
         """INSERT INTO rating (case_id, party_id, step, level, tags, unit, officer, badge, via,
-            form, rated_at)
+            form, rated_at, network)
         VALUES (:case_id, :party_id, :step, :level, :tags, :unit, :officer, :badge, :via,
-            :form, :at) RETURNING *""",
+            :form, :at, :network) RETURNING *""",
         **{name: milestone[name] for name in ("case_id", "step", "unit", "officer", "badge")},
         party_id=party_id,
         level=level,
@@ -167,5 +167,6 @@ def _replace(
         via=ongoing.actor.via,
         form=form,
         at=ongoing.at,
+        network=ongoing.actor.network,
     )
     return given

@@ -6,7 +6,7 @@ are those of the file import (`bodies.read_case`).
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import DecodeError, Meta, Struct, ValidationError, convert, field, json, to_builtins
 
@@ -96,6 +96,7 @@ class RatesQuery(Struct, forbid_unknown_fields=True):
     by: Annotated[str, Meta(extra_json_schema={"enum": list(GROUPINGS)})] = "unit"
     unit: str | None = None
     cutoff: str | None = None
+    format: Literal["json", "csv", "xlsx"] = "json"
 
 
 def read_hand_in(

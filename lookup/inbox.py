@@ -13,9 +13,11 @@ from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
 from lookup.comments import REACHED, WITHIN, promise_of, reach_comment
 from lookup.database import Database, Record
+from lookup.docket import MINE, own
 from lookup.language import Text, plain
 from lookup.progress import Progress, progress_for_staff
 from lookup.records import number_key
+from lookup.staff import Staff
 from lookup.terms import Promise
 from lookup.typed import like
 from lookup.units import SUBTREE
@@ -26,13 +28,14 @@ Key = tuple[str, int]
 LISTS: Mapping[str, tuple[str, str, str]] = {
     "open": ("answered_at IS NULL AND due_day IS NOT NULL", "due_day", "ASC"),
     "today": ("answered_at IS NULL AND due_day = :today", "due_day", "ASC"),
+    "tomorrow": ("answered_at IS NULL AND due_day BETWEEN :today AND :next_day", "due_day", "ASC"),
     "overdue": ("answered_at IS NULL AND due_day < :today", "due_day", "ASC"),
     "free": ("answered_at IS NULL AND due_day IS NULL", "made_at", "DESC"),
     "answered": ("answered_at IS NOT NULL", "answered_at", "DESC"),
 }
 _OF_CASE = {"number": "number", "unit": "unit_name", "unit_phone": "phone", "officer": "officer"}
 _NOTES = "SELECT * FROM comment_note WHERE comment_id = :id ORDER BY id"
-_UNANSWERED = ("open", "today", "overdue", "free")
+_UNANSWERED = ("open", "today", "tomorrow", "overdue", "free")
 _TEXT = """(cases.number_key LIKE :number ESCAPE '!' OR LOWER(comment.body) LIKE :text ESCAPE '!'
     OR LOWER(comment.answer) LIKE :text ESCAPE '!')"""
 
@@ -40,11 +43,13 @@ _TEXT = """(cases.number_key LIKE :number ESCAPE '!' OR LOWER(comment.body) LIKE
 @dataclass(frozen=True, slots=True)
 class Question:
     """Which comments to list: one of LISTS; ``text`` is a part of a case number, of a comment or
-    of its answer; ``after`` is where the page before ended. What is blank asks nothing."""
+    of its answer; ``mine`` are those about cases of one's own; ``after`` is where the page before
+    ended. What is blank asks nothing."""
 
     which: str = "open"
     category: str = ""
     text: str = ""
+    mine: bool = False
     after: Key | None = None
 
 
@@ -64,19 +69,18 @@ class Letter:
 
 
 def find_comments(
-    db: Database, unit: str, question: Question, today: date
+    bureau: Bureau, staff: Staff, question: Question, today: date
 ) -> tuple[list[Record], Key | None]:
-    """A page of the comments within a unit's reach that a question asks for, each with its
+    """A page of the comments within somebody's reach that a question asks for, each with its
     ``promise``; and where the next page begins, None after the last."""
     condition, key, way = LISTS[question.which]
-    asked = {"category": "category = :category", "text": _TEXT}
+    asked = {"category": "category = :category", "text": _TEXT, "mine": MINE}
     beyond = f"({key}, comment.id) {'<' if way == 'DESC' else '>'} (:after, :after_id)"
     conditions = [condition, *(asked[name] for name in asked if getattr(question, name))]
-    rows = db.rows(
+    rows = bureau.db.rows(
         f"""{REACHED} AND {" AND ".join(conditions + [beyond] * bool(question.after))}
         ORDER BY {key} {way}, comment.id {way} LIMIT {PAGE + 1}""",
-        unit=unit,
-        today=today.isoformat(),
+        **_named(bureau, staff, today),
         category=question.category,
         text=f"%{like(plain(question.text).lower())}%",
         number=f"%{like(number_key(question.text))}%",
@@ -87,15 +91,23 @@ def find_comments(
     return [row | {"promise": promise_of(row, today)} for row in rows[:PAGE]], last
 
 
-def count_comments(db: Database, unit: str, today: date) -> dict[str, int]:
-    """How many comments within a unit's reach stand in each list of unanswered ones."""
+def count_comments(
+    bureau: Bureau, staff: Staff, today: date, *, mine: bool = False
+) -> dict[str, int]:
+    """How many comments within somebody's reach stand in each list of unanswered ones."""
     counts = [f"COUNT(CASE WHEN {LISTS[name][0]} THEN 1 END) AS n_{name}" for name in _UNANSWERED]
-    [found] = db.rows(
-        f"{SUBTREE} SELECT {', '.join(counts)} {WITHIN} AND answered_at IS NULL",
-        unit=unit,
-        today=today.isoformat(),
+    conditions = " AND ".join(["answered_at IS NULL", *([MINE] if mine else [])])
+    [found] = bureau.db.rows(
+        f"{SUBTREE} SELECT {', '.join(counts)} {WITHIN} AND {conditions}",
+        **_named(bureau, staff, today),
     )
     return {name: found[f"n_{name}"] for name in _UNANSWERED}
+
+
+def _named(bureau: Bureau, staff: Staff, today: date) -> Record:
+    next_day = bureau.calendar.add_working(today, 1).day
+    days = {"today": today.isoformat(), "next_day": next_day.isoformat()}
+    return {"unit": staff.unit, **own(staff), **days}
 
 
 def comments_about(db: Database, unit: str, case_id: int, today: date) -> list[Record]:

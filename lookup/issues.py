@@ -13,6 +13,7 @@ from lookup.database import Database, Record
 from lookup.errors import Conflict, NotFound
 from lookup.language import Text
 from lookup.records import number_key
+from lookup.tally import refresh
 from lookup.throttle import Limit, count_try, forgive_try, network_of
 from lookup.trail import Change
 from receipts.manual import new_code, new_match_word, read_code
@@ -193,6 +194,11 @@ def count_visit(db: Database, issue: Record, now: datetime) -> None:
             case_id=issue["case_id"],
             at=utc_text(now),
         )
+        [seen] = db.rows(
+            "SELECT COUNT(*) AS times FROM visit WHERE case_id = :id", id=issue["case_id"]
+        )
+        if seen["times"] == 1:  # further ones change no figure
+            refresh(db, [issue["case_id"]])
 
 
 def _make(bureau: Bureau, change: Change, party_id: int) -> Record:

@@ -160,6 +160,11 @@ class Kind:
         outcomes = (self.outcome_named(step, code) for step, code in reached.items() if code)
         return any(outcome.ends for outcome in outcomes if outcome)
 
+    def is_over(self, reached: Mapping[str, str | None]) -> bool:
+        """Whether it has ended: by such an outcome, or by the last step that every case awaits."""
+        last = [one.step for one in self.milestones if not one.optional][-1:]
+        return self.has_ended(reached) or reached.keys() >= set(last)
+
     def awaited(self, reached: Mapping[str, str | None]) -> Milestone | None:
         """The next milestone to be expected, None when there is none any more.
 

@@ -40,3 +40,9 @@ def plain(written: str) -> str:
     if not text.isprintable():
         text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
     return " ".join(text.split())
+
+
+def width(text: str) -> int:
+    """How much room a text takes, in half-width characters: a Chinese one takes two."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide

@@ -13,6 +13,8 @@ LEVELS = Words(
     Word("2", Text("不满意", "Dissatisfied")),
     Word("1", Text("非常不满意", "Very dissatisfied")),
 )
+# The same as numbers, the best first.
+POINTS = (5, 4, 3, 2, 1)
 
 _OTHER = Word("other", Text("其他", "Something else"))
 _GOOD = Words(

@@ -13,6 +13,9 @@ WHERE EXISTS (SELECT 1 FROM party WHERE case_id = cases.id AND forgotten_at IS N
     AND NOT EXISTS (SELECT 1 FROM milestone WHERE case_id = cases.id AND happened_day >= :day)
     AND NOT EXISTS (SELECT 1 FROM rating WHERE case_id = cases.id AND rated_at >= :at)
     AND NOT EXISTS (SELECT 1 FROM callback WHERE case_id = cases.id AND closed_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM inspected_case JOIN finding
+        ON finding.inspected_id = inspected_case.id
+        WHERE inspected_case.case_id = cases.id AND put_right_day IS NULL)
     AND NOT EXISTS (SELECT 1 FROM party JOIN comment ON comment.party_id = party.id
         WHERE party.case_id = cases.id AND made_at >= :at)"""
 
@@ -30,10 +33,14 @@ _FORGET = (
     """UPDATE comment_note SET body = ''
     WHERE comment_id IN (SELECT id FROM comment WHERE case_id = :id)""",
     "UPDATE callback SET remedy = '', responsible = '', told = '' WHERE case_id = :id",
+    "UPDATE rating SET network = '' WHERE case_id = :id",
     """UPDATE callback_attempt SET note = ''
     WHERE callback_id IN (SELECT id FROM callback WHERE case_id = :id)""",
     """DELETE FROM stopped_number
     WHERE NOT EXISTS (SELECT 1 FROM party WHERE party.phone_found = stopped_number.phone_found)""",
+    "UPDATE inspected_case SET note = '' WHERE case_id = :id",
+    """UPDATE finding SET remedy = ''
+    WHERE inspected_id IN (SELECT id FROM inspected_case WHERE case_id = :id)""",
     "UPDATE extension SET reason = '' WHERE case_id = :id",
     """UPDATE cases SET name = :name, remark = '', changed_at = :now, version = version + 1
     WHERE id = :id""",
@@ -44,9 +51,9 @@ _REASON = "个人信息保存期满"
 def due(bureau: Bureau, now: datetime) -> list[Record]:
     """The cases whose people are to be forgotten, each ``id``, ``number``, ``kind``.
 
-    Due is a case that has ended, in which no call-back is owed, and whose last milestone, rating
-    and comment all lie more than PURGE_AFTER_DAYS ago. One of a kind that is no longer configured
-    is not: nobody can tell whether it has ended.
+    Due is a case that has ended, in which no call-back is owed and nothing that an inspection found
+    is open, and whose last milestone, rating and comment all lie more than PURGE_AFTER_DAYS ago.
+    One of a kind that is no longer configured is not: nobody can tell whether it has ended.
     """
     found = bureau.db.rows(f"{_QUIET} ORDER BY cases.id", **_limits(bureau, now))
     return [case for case in found if _has_ended(bureau, case)]
@@ -62,8 +69,14 @@ def purge(
     """Forget the people of cases that were found ``due``; how many cases that were.
 
     Each case is one transaction, looked at again under its lock: what was broken off can be run
-    again, and two purges at once do nothing twice.
+    again, and two purges at once do nothing twice. Ratings at counters forget as well where they
+    came from.
     """
+    with bureau.db.transaction():
+        bureau.db.run(
+            "UPDATE counter_rating SET network = '' WHERE network <> '' AND rated_at < :at",
+            at=_limits(bureau, now)["at"],
+        )
     forgotten = 0
     for case in cases:
         with change(bureau.db, actor, now) as ongoing:
@@ -79,14 +92,11 @@ def _limits(bureau: Bureau, now: datetime) -> dict[str, str]:
 
 
 def _has_ended(bureau: Bureau, case: Record) -> bool:
-    """By an outcome that ends it, or by the last step that every case of its kind awaits."""
     kind = bureau.kinds.get(case["kind"])
     if kind is None:
         return False
     rows = bureau.db.rows("SELECT step, outcome FROM milestone WHERE case_id = :id", id=case["id"])
-    reached = {row["step"]: row["outcome"] or None for row in rows}
-    awaited = [milestone.step for milestone in kind.milestones if not milestone.optional]
-    return kind.has_ended(reached) or reached.keys() >= set(awaited[-1:])
+    return kind.is_over({row["step"]: row["outcome"] for row in rows})
 
 
 def _forget(bureau: Bureau, ongoing: Change, case_id: int) -> bool:

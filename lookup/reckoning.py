@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 
+from lookup import tally
 from lookup.bureau import Bureau
 from lookup.clocks import due
 from lookup.database import Record
@@ -17,6 +18,7 @@ from lookup.kinds import SHIPPED, Kind, Milestone
 from lookup.workdays import Calendar
 
 _PAGE = 500
+_FILING = "filing"
 
 
 def visible_by(kind: Kind, calendar: Calendar, happened: date) -> str:
@@ -43,7 +45,12 @@ def start_clocks(
     reached: Mapping[str, Record],
     extended: Mapping[str, int],
 ) -> None:
-    """Write the clocks of a case that has none yet."""
+    """Write the clocks of a case that has none yet, and since when it stands still."""
+    bureau.db.run(
+        "UPDATE cases SET still_since = :since WHERE id = :id AND still_since <> :since",
+        since=_still_since(kind, reached),
+        id=case_id,
+    )
     bureau.db.run_many(
         """INSERT INTO clock
         (case_id, step, start_day, days, due_day, provisional, extended, decided_day, void_step,
@@ -52,6 +59,15 @@ def start_clocks(
             :decided_day, :void_step, :is_decision)""",
         [row | {"case_id": case_id} for row in _clocks(kind, bureau.calendar, reached, extended)],
     )
+
+
+def _still_since(kind: Kind, reached: Mapping[str, Record]) -> str:
+    """The day of what came last in a case that was filed and has not ended; else blank. A kind
+    without a filing decision needs none."""
+    is_filed = _FILING in reached or not kind.has_step(_FILING)
+    if not is_filed or kind.is_over({step: row["outcome"] for step, row in reached.items()}):
+        return ""
+    return max(str(row["happened_day"]) for row in reached.values())
 
 
 def _clocks(
@@ -96,12 +112,15 @@ def _closed_off_by(milestone: Milestone, reached: Mapping[str, Record]) -> str |
 
 
 def refresh(bureau: Bureau) -> int:
-    """Reckon all stored days anew if kinds or calendar changed since; how many cases were done.
+    """Put the configured definition in force, and reckon all stored days anew if kinds or calendar
+    changed since; how many cases were done.
 
-    Raises ConfigError where cases are kept of a kind that is no longer configured.
+    Raises ConfigError where cases are kept of a kind that is no longer configured, and as
+    `tally.redefine` does.
     """
     db = bureau.db
-    if is_current(bureau):
+    tally.redefine(db, bureau.oversight.definition)
+    if _is_reckoned(bureau):
         return 0
     refuse_orphans(bureau)
     done, last = 0, 0
@@ -111,6 +130,7 @@ def refresh(bureau: Bureau) -> int:
         with db.transaction():
             for case in page:
                 reckon_case(bureau, case["id"], bureau.kinds[case["kind"]])
+            tally.refresh(db, [case["id"] for case in page])
         done, last = done + len(page), page[-1]["id"]
     db.run(
         """INSERT INTO reckoning (id, rules) VALUES (1, :rules)
@@ -121,7 +141,11 @@ def refresh(bureau: Bureau) -> int:
 
 
 def is_current(bureau: Bureau) -> bool:
-    """Whether the stored days were reckoned with the present kinds and calendar."""
+    """Whether what is kept was reckoned with the present kinds, calendar and definition."""
+    return _is_reckoned(bureau) and tally.in_force(bureau.db) == bureau.oversight.definition
+
+
+def _is_reckoned(bureau: Bureau) -> bool:
     kept = bureau.db.row("SELECT rules FROM reckoning WHERE id = 1")
     return kept is not None and bool(kept["rules"] == _rules_in_force(bureau))
 

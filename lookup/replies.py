@@ -12,6 +12,7 @@ from lookup.feedback import rate
 from lookup.language import plain
 from lookup.levels import LEVELS
 from lookup.messages import QUESTIONS
+from lookup.networks import network_print
 from lookup.stops import by_number, resume_number, stop_number, why_stopped
 from lookup.toml_tables import read_toml
 from lookup.trail import Actor, Change
@@ -56,7 +57,8 @@ def receive(bureau: Bureau, ongoing: Change, sender: str, text: str, inbound_id:
     texts, meaning = by_number(bureau, phone, _TEXTS), meaning_of(text)
     about = (texts or parties)[0]
     # Only now is it known who writes.
-    ongoing.actor = Actor(f"party {about['party_id']}", ongoing.actor.via)
+    party = f"party {about['party_id']}"
+    ongoing.actor = Actor(party, ongoing.actor.via, network_print(bureau, phone))
     if meaning in _ORDERS:
         return _obey(bureau, ongoing, _ORDERS[meaning], phone)
     asked, form = _asked(texts) if meaning else None, f"sms {inbound_id}"

@@ -8,8 +8,21 @@ from lookup.vocabulary import Word, Words
 
 # read: find and see cases; write: register, record, print; people: open sealed names and phones;
 # answer: answer comments; call: phone those who were not satisfied; approve: be the second person;
-# load: take in a register by file; trail: search the record; admin: accounts, units, keys.
-Power = Literal["read", "write", "people", "answer", "call", "approve", "load", "trail", "admin"]
+# load: take in a register by file; trail: search the record; audit: figures and exceptions;
+# inspect: draw cases and check them, make the bulletin; admin: accounts, units, keys.
+Power = Literal[
+    "read",
+    "write",
+    "people",
+    "answer",
+    "call",
+    "approve",
+    "load",
+    "trail",
+    "audit",
+    "inspect",
+    "admin",
+]
 
 STAFF_ROLES = Words(
     Word("desk_officer", Text("值班民警", "Desk officer")),
@@ -22,9 +35,9 @@ STAFF_ROLES = Words(
 POWERS: Mapping[str, frozenset[Power]] = {
     "desk_officer": frozenset({"read", "write", "people", "answer"}),
     "callback_officer": frozenset({"read", "people", "answer", "call"}),
-    "auditor": frozenset({"read", "trail"}),
+    "auditor": frozenset({"read", "trail", "audit", "inspect"}),
     "supervisor": frozenset(
-        {"read", "write", "people", "answer", "call", "approve", "load", "trail"}
+        {"read", "write", "people", "answer", "call", "approve", "load", "trail", "audit"}
     ),
     # Whoever hands out accounts sees no case.
     "administrator": frozenset({"admin"}),

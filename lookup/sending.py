@@ -24,7 +24,7 @@ from lookup.messages import QUESTIONS
 from lookup.sentences import said_day
 from lookup.staff import Staff
 from lookup.stops import by_number, why_stopped
-from lookup.texts import compose
+from lookup.texts import MOBILE, compose
 from lookup.trail import Change
 from lookup.units import SUBTREE
 
@@ -34,8 +34,6 @@ LEASE = timedelta(minutes=5)
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 # When to see again whether a number's open question was answered, a missing key has come back.
 _LATER = timedelta(hours=1)
-# Landlines get no texts, nor numbers of other countries.
-_MOBILE = re.compile(r"1[3-9][0-9]{9}")
 # The message that has been due longest, with all that tells whether and how it may be sent.
 _DUE = """SELECT message.*, cases.kind, withholding.reason AS withheld, party.phone_sealed,
     party.language, party.texts_off_at, milestone.happened_day
@@ -145,8 +143,13 @@ def send_next(bureau: Bureau, now: datetime) -> Fate | None:
             return _settle(db, row, fate, now)
         text, claimed = _text(bureau, row, now), _claim(db, row, now)
     answer = sms.send(bureau.config, phone, text, f"{row['id']}.{row['tries'] + 1}")
-    wait = BACKOFF[min(row["tries"], len(BACKOFF) - 1)]
-    return _settle(db, claimed, Fate(_BECAME[answer.outcome], answer.reason, now + wait), now)
+    return _settle(db, claimed, fate_of(answer, row["tries"], now), now)
+
+
+def fate_of(answer: sms.Answer, tries: int, now: datetime) -> Fate:
+    """What an answer of the gateway makes of a text that was tried so often before."""
+    wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
+    return Fate(_BECAME[answer.outcome], answer.reason, now + wait)
 
 
 def _locked(db: Database) -> str:
@@ -160,7 +163,7 @@ def _bar(bureau: Bureau, row: Record, phone: str) -> Fate | None:
         "withheld": row["withheld"],
         "taken_back": row["template"] == "milestone" and row["happened_day"] is None,
         "muted": row["texts_off_at"],
-        "no_phone": not _MOBILE.fullmatch(phone),
+        "no_phone": not MOBILE.fullmatch(phone),
         "stopped": stopped == "stop",
         "wrong_number": stopped == "wrong",
     }

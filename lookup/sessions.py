@@ -21,9 +21,16 @@ _LONGEST_AGENT = 200
 
 
 def start_session(
-    db: Database, staff_id: int, address: str, agent: str, now: datetime, before: str = ""
+    db: Database,
+    staff_id: int,
+    address: str,
+    agent: str,
+    now: datetime,
+    before: str = "",
+    network: str = "",
 ) -> str:
-    """Begin a session; the secret that the browser keeps instead of the one ``before``."""
+    """Begin a session; the secret that the browser keeps instead of the one ``before``.
+    ``network`` is the print of where it was begun."""
     secret = secrets.token_urlsafe(32)
     with db.transaction():
         db.run("DELETE FROM session WHERE seen_at < :long_ago", long_ago=utc_text(now - _KEPT))
@@ -33,13 +40,14 @@ def start_session(
             before=_id(before),
         )
         db.run(
-            """INSERT INTO session (id, staff_id, started_at, seen_at, address, agent)
-            VALUES (:id, :staff_id, :now, :now, :address, :agent)""",
+            """INSERT INTO session (id, staff_id, started_at, seen_at, address, agent, network)
+            VALUES (:id, :staff_id, :now, :now, :address, :agent, :network)""",
             id=_id(secret),
             staff_id=staff_id,
             now=utc_text(now),
             address=address,
             agent=agent[:_LONGEST_AGENT],
+            network=network,
         )
     return secret
 

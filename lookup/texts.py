@@ -1,6 +1,8 @@
 """The words of text messages. They never name the case or what it is about: whoever holds the
 phone may read them."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from lookup.language import Language, Text
@@ -10,6 +12,9 @@ _WORDS = {
     name: Text(**said) for name, said in read_toml(Path(__file__).with_suffix(".toml")).items()
 }
 _MOST = 2
+_LONGEST_UNIT = 30
+# Landlines get no texts, nor numbers of other countries.
+MOBILE = re.compile(r"1[3-9][0-9]{9}")
 # What GSM 03.38 carries in one unit; any other character makes the whole text UCS-2.
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
@@ -38,7 +43,17 @@ def compose(template: str, language: Language, bureau: str, site: str, said: Tex
         body = _WORDS[wording].fill(said=told, site=site).said_in(language)
         if segments(f"{name}{body}{end}") <= _MOST:
             return f"{name}{body}{end}"
-    cut = (f"{name[:room]}{close}{body}{end}" for room in range(len(bureau), 0, -1))
+    return _fitted(name[0], bureau, f"{close}{body}{end}")
+
+
+def compose_duty(bureau: str, unit: str, told: Mapping[str, int | Text]) -> str:
+    """The text to a unit's duty phone, of at most two segments: counts, and nothing else."""
+    body = _WORDS["duty"].fill(unit=unit[:_LONGEST_UNIT], **told).zh
+    return _fitted("【", bureau, f"】{body}")
+
+
+def _fitted(opening: str, bureau: str, rest: str) -> str:
+    cut = (f"{opening}{bureau[:room]}{rest}" for room in range(len(bureau), 0, -1))
     return next(text for text in cut if segments(text) <= _MOST)
 
 

@@ -4,7 +4,6 @@ A change and its entries are one transaction. A leaf is the hash of a nonce and 
 the head row keeps the roots of the full subtrees ("peaks"), from which the root follows.
 """
 
-import hashlib
 import json
 import secrets
 from collections import defaultdict
@@ -18,6 +17,9 @@ from lookup.beijing import utc_now, utc_text
 from lookup.database import Database, Record
 from lookup.errors import StorageError
 from lookup.language import Text
+from lookup.merkle import grown, leaf_hash, read_hash, root_of
+from lookup.subtrees import faults_at, keep, rows_of, strays
+from lookup.tally import ids_of, refresh
 
 _PAGE = 2000
 _NO_END = 2**63 - 1
@@ -28,10 +30,12 @@ _HASHED = ("position", "at", "actor", "via", "action", "case_number", "detail")
 
 @dataclass(frozen=True)
 class Actor:
-    """Who changes something and by which way in: `entries` has the words for each."""
+    """Who changes something and by which way in: `entries` has the words for each. ``network`` is
+    the print of the network a party comes from, which goes into no entry."""
 
     name: str
     via: str
+    network: str = field(default="", compare=False)
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Change:
     actor: Actor
     now: datetime
     entries: list[Record] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
 
     @property
     def at(self) -> str:
@@ -53,6 +58,10 @@ class Change:
         self.entries.append(
             {"action": action, "case_number": case_number, "detail": _canonical(detail)}
         )
+
+    def touch(self, case_id: int) -> None:
+        """Have the figures of a case reckoned anew that no entry names."""
+        self.touched.add(case_id)
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,9 @@ def change(db: Database, actor: Actor, now: datetime | None = None) -> Iterator[
         ongoing = Change(db, actor, now or utc_now())
         yield ongoing
         if ongoing.entries:
+            # Before the head row, which is held as briefly as can be.
+            numbers = {one["case_number"] for one in ongoing.entries} - {""}
+            refresh(db, {*ids_of(db, numbers), *ongoing.touched})
             _append(ongoing)
 
 
@@ -92,26 +104,29 @@ def verify(db: Database, kept: Head | None = None) -> list[Text]:
     stored = _head_row(db)
     faults = [] if stored else [Text(*_NO_HEAD)]
     faults += [_fault(entry, "不属于本记录", "does not belong to the log") for entry in _strays(db)]
+    faults += strays(db)
     peaks: list[bytes] = []
-    expected, sound = 0, True
+    expected, sound, doubtful = 0, True, -1
     for entry, purges in _entries(db, stored.size if stored else _NO_END):
         position = entry["position"]
         if position != expected:
             faults.append(_missing(expected, position - 1))
-            sound = False
-        peaks = _grown(peaks, position, _bytes(entry["leaf"]))
-        root = _root(peaks).hex()
+            sound, doubtful = False, position - 1
+        peaks, ended = grown(peaks, position, read_hash(entry["leaf"]))
+        root = root_of(peaks).hex()
         fault = None if is_intact(entry) else _unless_purged(entry, purges)
+        if not fault and sound and root != entry["root"]:
+            fault = _fault(entry, "被替换", "was replaced")
         if fault:
             faults.append(fault)
-        elif sound and root != entry["root"]:
-            faults.append(_fault(entry, "被替换", "was replaced"))
+            doubtful = position
         # All later roots follow from a wrong one; only where one is right, the next can tell.
         sound = root == entry["root"]
+        faults += faults_at(db, position, ended, -1 if sound else doubtful)
         if kept and position == kept.size - 1 and root != kept.root:
             faults.append(_rewritten(position))
         expected = position + 1
-    return faults + _against_heads(stored, Head(expected, _root(peaks).hex()), kept, sound)
+    return faults + _against_heads(stored, Head(expected, root_of(peaks).hex()), kept, sound)
 
 
 def blank(ongoing: Change, case_number: str) -> None:
@@ -201,7 +216,7 @@ def _head_row(db: Database) -> Head | None:
     row = db.row("SELECT size, peaks FROM trail_head WHERE id = 1")
     if row is None or not isinstance(row["size"], int):
         return None
-    return Head(row["size"], _root(_peaks(row["peaks"])).hex())
+    return Head(row["size"], root_of(_peaks(row["peaks"])).hex())
 
 
 def _entries(db: Database, end: int) -> Iterator[tuple[Record, list[Record]]]:
@@ -258,6 +273,7 @@ def _append(ongoing: Change) -> None:
     if row is None:
         raise StorageError(*_NO_HEAD)
     peaks = _peaks(row["peaks"])
+    subtrees: list[Record] = []
     first = row["size"] - len(ongoing.entries)
     for position, entry in enumerate(ongoing.entries, first):
         entry |= {
@@ -268,8 +284,9 @@ def _append(ongoing: Change) -> None:
             "nonce": secrets.token_hex(16),
         }
         leaf = _leaf(entry)
-        peaks = _grown(peaks, position, leaf)
-        entry |= {"leaf": leaf.hex(), "root": _root(peaks).hex()}
+        peaks, ended = grown(peaks, position, leaf)
+        entry |= {"leaf": leaf.hex(), "root": root_of(peaks).hex()}
+        subtrees += rows_of(position, ended)
     db.run_many(
         """INSERT INTO trail_entry
         (position, at, actor, via, action, case_number, detail, nonce, leaf, root)
@@ -277,6 +294,8 @@ def _append(ongoing: Change) -> None:
         (:position, :at, :actor, :via, :action, :case_number, :detail, :nonce, :leaf, :root)""",
         ongoing.entries,
     )
+    if subtrees:
+        keep(db, subtrees)
     db.run(
         "UPDATE trail_head SET peaks = :peaks WHERE id = 1",
         peaks=" ".join(peak.hex() for peak in peaks),
@@ -295,42 +314,14 @@ def is_intact(entry: Record) -> bool:
         return False  # SQLite also takes what is no text
 
 
+def said_of(entry: Record) -> str:
+    """The very words of an entry that its leaf is the hash of, together with its nonce."""
+    return _canonical({name: entry[name] for name in _HASHED})
+
+
 def _leaf(entry: Record) -> bytes:
-    said = _canonical({name: entry[name] for name in _HASHED})
-    return hashlib.sha256(b"\x00" + _bytes(entry["nonce"]) + said.encode()).digest()
-
-
-def _bytes(written: str) -> bytes:
-    """Bytes from hexadecimal; none from what somebody wrote over it."""
-    try:
-        return bytes.fromhex(written)
-    except (TypeError, ValueError):
-        return b""
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
-
-
-def _grown(peaks: list[bytes], size: int, leaf: bytes) -> list[bytes]:
-    """The peaks after one more leaf; ``size`` is the number of leaves before it."""
-    grown = [*peaks, leaf]
-    while size & 1:
-        right = grown.pop()
-        # A log with entries missing has too few peaks; its faults are told by position.
-        grown.append(_node(grown.pop(), right) if grown else right)
-        size >>= 1
-    return grown
-
-
-def _root(peaks: list[bytes]) -> bytes:
-    if not peaks:
-        return hashlib.sha256(b"").digest()
-    root = peaks[-1]
-    for peak in reversed(peaks[:-1]):
-        root = _node(peak, root)
-    return root
+    return leaf_hash(read_hash(entry["nonce"]) + said_of(entry).encode())
 
 
 def _peaks(written: str) -> list[bytes]:
-    return [_bytes(peak) for peak in written.split()]
+    return [read_hash(peak) for peak in written.split()]

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
+from lookup.bodies import phone_digits
 from lookup.database import Database, Record
-from lookup.errors import FileError, NotFound
-from lookup.language import Text
+from lookup.errors import FileError, NotFound, Refused
+from lookup.language import Text, plain
+from lookup.texts import MOBILE
 from lookup.trail import Change
 
 # A unit and all below it, as a table named `subtree`; :unit is the one at the top.
@@ -17,7 +19,10 @@ SUBTREE = """WITH RECURSIVE subtree (code) AS (
 
 @dataclass(frozen=True)
 class UnitRecord:
-    """A unit as handed in; ``row`` is where its file has it, 0 where it comes from no file."""
+    """A unit as handed in; ``row`` is where its file has it, 0 where it comes from no file.
+
+    A ``duty_phone`` of None is left as it is.
+    """
 
     row: int
     code: str
@@ -25,6 +30,20 @@ class UnitRecord:
     parent: str
     address: str
     phone: str
+    duty_phone: str | None = None
+
+
+def read_duty_phone(written: str) -> str:
+    """A number that texts can go to, as it is kept, or none; raises Refused."""
+    phone = phone_digits(plain(written))
+    if phone and not MOBILE.fullmatch(phone):
+        raise Refused(
+            "duty_phone",
+            written,
+            f"“{written}”不是手机号码，收不到短信，请改正或清空。",
+            f"“{written}” is no mobile phone, so no text reaches it; correct it or clear it.",
+        )
+    return phone
 
 
 def put_units(
@@ -86,20 +105,22 @@ def require_unit(db: Database, code: str) -> None:
         )
 
 
-def _columns(unit: UnitRecord) -> Record:
+def _columns(unit: UnitRecord, known: Record | None) -> Record:
     told = {name: value for name, value in asdict(unit).items() if name != "row"}
+    if unit.duty_phone is None:
+        told["duty_phone"] = known["duty_phone"] if known else ""
     return told | {"parent": unit.parent or None}
 
 
 def _put(change: Change, unit: UnitRecord, known: Record | None) -> str:
-    values = _columns(unit)
+    values = _columns(unit, known)
     if known == values:
         return "unchanged"
     change.db.run(
-        """INSERT INTO unit (code, name, parent, address, phone)
-        VALUES (:code, :name, :parent, :address, :phone)
+        """INSERT INTO unit (code, name, parent, address, phone, duty_phone)
+        VALUES (:code, :name, :parent, :address, :phone, :duty_phone)
         ON CONFLICT (code) DO UPDATE SET name = excluded.name, parent = excluded.parent,
-            address = excluded.address, phone = excluded.phone""",
+            address = excluded.address, phone = excluded.phone, duty_phone = excluded.duty_phone""",
         **values,
     )
     if known is None:
@@ -143,7 +164,7 @@ def _refuse_rings(incoming: dict[str, UnitRecord], known: dict[str, Record]) -> 
     above = {code: unit["parent"] for code, unit in known.items()}
     above |= {code: unit.parent for code, unit in incoming.items()}
     for unit in incoming.values():
-        if above.get(_line(unit.code, above)[-1]) == unit.code:
+        if above.get(line_of(unit.code, above)[-1]) == unit.code:
             raise _refused(
                 unit,
                 "的上级单位不能是它自己或它的下级单位",
@@ -156,15 +177,15 @@ def _refuse_beyond(within: str, incoming: dict[str, UnitRecord], known: dict[str
     above = {code: unit["parent"] for code, unit in known.items()}
     moved = above | {code: unit.parent for code, unit in incoming.items()}
     for code, unit in incoming.items():
-        if known.get(code) == _columns(unit):
+        if known.get(code) == _columns(unit, known.get(code)):
             continue
-        was = code not in known or within in _line(code, above)
+        was = code not in known or within in line_of(code, above)
         stays = code != within or (unit.parent or None) == above[within]
-        if not (was and stays and within in _line(code, moved)):
+        if not (was and stays and within in line_of(code, moved)):
             raise _refused(unit, "不归您管理", "is not yours to administer")
 
 
-def _line(code: str | None, above: Mapping[str, str | None]) -> list[str]:
+def line_of(code: str | None, above: Mapping[str, str | None]) -> list[str]:
     """A unit and those above it."""
     line: dict[str, None] = {}
     while code and code not in line:

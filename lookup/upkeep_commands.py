@@ -10,7 +10,18 @@ from typing import Any
 import click
 from flask import current_app
 
-from lookup import backups, clients, doctor, feedback_export, purging, rekeying, staff, trail
+from lookup import (
+    backups,
+    clients,
+    doctor,
+    feedback_export,
+    purging,
+    rekeying,
+    staff,
+    subtrees,
+    tally,
+    trail,
+)
 from lookup.beijing import start_of_day, utc_now, utc_text
 from lookup.bureau import Bureau
 from lookup.cli import FILE, actor, command, day, progress_bar, say, tell_faults, terminal_language
@@ -166,6 +177,8 @@ def restore(bureau: Bureau, file: Path, replace: bool) -> None:
     )
     say(told.fill(at=held.at, **_held(held)))
     refresh(bureau)
+    subtrees.catch_up(bureau.db)
+    tally.catch_up(bureau.db)
     tell_faults(trail.verify(bureau.db, held.trail))
 
 

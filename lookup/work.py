@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 
+from lookup import duty
 from lookup.beijing import beijing_day, from_utc_text, utc_now, utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database
+from lookup.digests import make_digests
 from lookup.errors import StorageError
 from lookup.questions import daily
+from lookup.scheduled import export_periods
 from lookup.sending import BACKOFF, Fate, quiet_until, send_next, tidy
 from lookup.uploads import drop_old
 
@@ -38,6 +41,8 @@ def _drop_tries(db: Database, now: datetime) -> None:
 # Each once a Beijing day. Broken off, or done by two workers at once, they can be done again.
 JOBS: Mapping[str, Callable[[Bureau, datetime], object]] = {
     "questions": daily,
+    "digests": make_digests,
+    "exports": export_periods,
     "uploads": lambda bureau, now: drop_old(bureau.db, now),
     "inbound": lambda bureau, now: _drop_inbound(bureau.db, now),
     "tries": lambda bureau, now: _drop_tries(bureau.db, now),
@@ -132,7 +137,7 @@ def _send_some(bureau: Bureau, stop: Event, done: Done) -> Fate | None:
     for _ in range(_SOME):
         if stop.is_set() or not bureau.config.sms_url or quiet_until(bureau.config, utc_now()):
             return None
-        fate = send_next(bureau, utc_now())
+        fate = send_next(bureau, utc_now()) or duty.send_next(bureau, utc_now())
         if fate is None:
             return None
         done.became["put_off" if fate.state == "waiting" else fate.state] += 1

@@ -11,14 +11,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from receipts.sheet import CounterSign, Format, Paper, Receipt, SignSize, typeset
+from receipts.bulletin import Bulletin
+from receipts.sheet import CounterSign, Format, Paper, Receipt, Sheet, SignSize, typeset
 
 _LONGEST_SECONDS = 20
 
 
-def render_apart(
-    sheet: Receipt | CounterSign, paper: Paper | SignSize, format: Format, dpi: int
-) -> bytes:
+def render_apart(sheet: Sheet, paper: Paper | SignSize, format: Format, dpi: int) -> bytes:
     """The same file as `typeset`. Raises subprocess.SubprocessError where drawing fails."""
     # Everything on the command line is our own.
     drawn = subprocess.run(  # noqa: S603
@@ -34,6 +33,6 @@ def render_apart(
 
 if __name__ == "__main__":
     _, template, paper, format, dpi = sys.argv
-    kinds = {kind.template: kind for kind in (Receipt, CounterSign)}
+    kinds = {kind.template: kind for kind in (Receipt, CounterSign, Bulletin)}
     sheet = kinds[template](**json.load(sys.stdin))
     sys.stdout.buffer.write(typeset([sheet], paper, format, int(dpi)))  # type: ignore[arg-type]

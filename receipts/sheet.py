@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from receipts.bulletin import Bulletin, Pair
 from receipts.code import qr_code
 from receipts.fonts import printable, uncovered
 
 if TYPE_CHECKING:
     from typst import Compiler
 
-Pair = tuple[str, str]
 Paper = Literal["a5", "a4", "roll80"]
 SignSize = Literal["a4", "a6"]
 Format = Literal["pdf", "png"]
@@ -67,6 +67,9 @@ class CounterSign:
     site: str
 
 
+Sheet = Receipt | CounterSign | Bulletin
+
+
 def unprintable(receipt: Receipt) -> list[str]:
     """The characters of a receipt that the font lacks: they are printed as their code points."""
     return uncovered(json.dumps(vars(receipt), ensure_ascii=False))
@@ -78,9 +81,10 @@ def render_pdf(receipt: Receipt, paper: Paper) -> bytes:
 
 
 def typeset(
-    sheets: Sequence[Receipt | CounterSign], paper: Paper | SignSize, format: Format, dpi: int = 300
+    sheets: Sequence[Sheet], paper: Paper | SignSize, format: Format, dpi: int = 300
 ) -> bytes:
-    """Sheets of one kind as a PDF of one page each, or a single one as a PNG at ``dpi``.
+    """Sheets of one kind as a PDF of one page each, or a single one as a PNG at ``dpi``. Of a
+    bulletin, one alone as a PDF, of as many pages as it takes.
 
     Memory grows with the number of sheets. Only a single sheet's PDF is tagged. A PNG of
     ``roll80`` is the 72 mm that a print head reaches: 576 dots at 203 dpi.
@@ -121,9 +125,11 @@ def _forget(compiler: "Compiler") -> None:
         compiler.compile(sys_inputs={"paper": "a4", "format": "pdf", "sheets": "[]"})
 
 
-def _data(sheet: Receipt | CounterSign) -> dict[str, Any]:
-    image = qr_code(sheet.url)
+def _data(sheet: Sheet) -> dict[str, Any]:
     said = {field: _printable(value) for field, value in vars(sheet).items()}
+    if isinstance(sheet, Bulletin):
+        return said
+    image = qr_code(sheet.url)
     return said | {"png": list(image.png), "modules": image.modules}
 
 

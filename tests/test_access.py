@@ -37,7 +37,8 @@ def rules(app: Flask) -> list[Rule]:
 
 def path_of(rule: Rule) -> str:
     """An address of the rule; numbers and ids of things that may or may not be there."""
-    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda hole: FILL.get(hole[1], "1"), rule.rule)
+    chosen = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)
+    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda hole: FILL.get(hole[1], "1"), chosen)
 
 
 def expected(app: Flask, who: str, endpoints: dict[str, str], method: str) -> str:

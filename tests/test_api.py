@@ -1,5 +1,6 @@
 """The machines' way in: who is let in, what is taken in, what is answered."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from flask import Flask
+from openpyxl import load_workbook
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -319,6 +321,14 @@ def test_the_figures_are_those_of_the_command(bureau: Bureau, app: Flask, system
         printed = app.test_cli_runner().invoke(args=["rates", "--format=json", *options])
         answer = system.call("GET", "rates", query_string=period | {"by": by})
         assert answer.text == printed.stdout.rstrip("\n") and '"taken_in": 2' in answer.text
+    options = [f"--{name}={value}" for name, value in period.items()]
+    printed = app.test_cli_runner().invoke(args=["rates", "--format=csv", *options])
+    answer = system.call("GET", "rates", query_string=period | {"format": "csv"})
+    assert (answer.mimetype, answer.data) == ("text/csv", printed.stdout_bytes)
+    answer = system.call("GET", "rates", query_string=period | {"format": "xlsx"})
+    sheet, notes = load_workbook(io.BytesIO(answer.data)).worksheets
+    assert "spreadsheetml" in str(answer.mimetype) and sheet["B4"].value == 2
+    assert "night" in {row[1] for row in notes.iter_rows(values_only=True)}
     east = program(bureau, app, "east", EAST)
     own = east.call("GET", "rates", query_string=period).get_json()
     assert (own["within"], own["total"]["taken_in"]) == (EAST, 1)
@@ -332,6 +342,7 @@ def test_the_figures_are_those_of_the_command(bureau: Bureau, app: Flask, system
         ({"from": "昨天"}, "from"),
         ({"cutoff": ""}, "cutoff"),
         ({"by": "moon"}, "by"),
+        ({"format": "pdf"}, "format"),
         ({"cut_off": "2025-12-31"}, "cut_off"),
     ]
     for told, field in wrong:

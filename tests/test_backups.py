@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -26,11 +26,11 @@ from lookup.reckoning import refresh
 from lookup.replies import receive
 from lookup.sessions import start_session
 from lookup.trail import Actor, change, head, verify
-from lookup.units import put_units
 from lookup.work import run as work
 from tests.conftest import UNITS
 from tests.office import hire
 from tests.public_cases import days_ago, put
+from tests.test_rates import inspect
 
 ADMINISTRATOR = Actor("root", "command")
 NOW = datetime.now(UTC)
@@ -84,7 +84,13 @@ def fill_every_table(bureau: Bureau) -> Record:
     issue = put(bureau, "A-9001", days_ago(3))
     with change(db, Actor("", "sms")) as ongoing:
         assert receive(bureau, ongoing, "13800138000", "TD", "reply 1") == "stopped"
+    db.run(
+        """INSERT INTO duty_text (unit, day, state, reason, tries, due_at)
+        VALUES (:unit, '2026-11-20', 'sent', '', 1, '2026-11-20T00:00:05Z')""",
+        unit=clerk.unit,
+    )
     work(bureau, once=True, stop=Event())
+    inspect(bureau, "A-9001", NOW, 1)
     # A call-back that another one was raised from is changed: PostgreSQL then has it behind that.
     db.run("UPDATE callback SET raised_from = 1 WHERE id = 2")
     db.run("UPDATE callback SET told = 'changed' WHERE id = 1")
@@ -240,7 +246,13 @@ def test_a_backup_of_an_older_program_goes_into_a_new_database_and_is_brought_up
     old = open_bureau(config)
     migrate(old.db, 5)
     with change(old.db, ADMINISTRATOR) as ongoing:
-        put_units(ongoing, UNITS)
+        # As it was then.
+        for unit in UNITS:
+            ongoing.db.run(
+                "INSERT INTO unit VALUES (:code, :name, :parent, :address, :phone)",
+                **asdict(unit) | {"parent": unit.parent or None},
+            )
+            ongoing.record("unit.added", code=unit.code)
     made = back_up(old, file, ADMINISTRATOR, NOW)
     old.db.close()
     new = open_bureau(replace(config, database_url=f"sqlite:///{tmp_path / 'new.db'}"))

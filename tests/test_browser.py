@@ -19,6 +19,7 @@ from tests.browsing import axe_faults, launch, serve
 from tests.conftest import UNITS
 from tests.office import hire
 from tests.public_cases import CLERK, ask_for, days_ago, issue_of, path_of, put
+from tests.published import publish_row
 
 LIGHTEST_PAGE = 14 * 1024
 PRESSED = "button, .button, header a, summary, .levels > label, .tags label, input[type=text]"
@@ -62,6 +63,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
     put(town, "served", days_ago(10), [REFUSED, {"step": "notice", "at": days_ago(7)}])
     put(town, "withheld", days_ago(3), withheld_reason="minor")
     _fill(town)
+    units = [("城东分局", {"taken_in": 450, "disclosed": 400}), ("城西分局", {"taken_in": 7})]
+    publish_row(town, "2026-Q3", [*units, ("城北分局", {"taken_in": 90, "disclosed": 88})])
     yield town
     town.db.close()
 
@@ -178,6 +181,7 @@ PAGES = {
     "too long": _too_long,
     "no level": _no_level,
     "two tabs": _two_tabs,
+    "open": lambda page, _: page.goto("/open"),
 }
 
 

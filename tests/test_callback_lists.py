@@ -87,6 +87,9 @@ def test_each_list_holds_what_is_within_reach_the_first_due_first(desk: Desk) ->
     mine = desk.add(EAST, "2026-11-20", rated=STATION, owner_id=who.id)
     free = desk.add(STATION, "2026-11-20")
     next_day = desk.add(STATION, "2026-11-21", owner_id=who.id)
+    # It is Friday: what falls on Monday must be done before the weekend.
+    monday = desk.add(STATION, "2026-11-23", owner_id=other.id)
+    tuesday = desk.add(STATION, "2026-11-24", owner_id=other.id)
     first = desk.add(STATION, "2026-11-01", closed_day="2026-11-03", result="explained")
     last = desk.add(STATION, "2026-11-01", closed_day="2026-11-04", result="explained")
     for beyond in (BUREAU, WEST):
@@ -95,11 +98,12 @@ def test_each_list_holds_what_is_within_reach_the_first_due_first(desk: Desk) ->
         "mine": [mine, next_day],
         "unassigned": [free],
         "today": [mine, free],
+        "tomorrow": [mine, free, next_day, monday],
         "overdue": [late],
-        "open": [late, mine, free, next_day],
+        "open": [late, mine, free, next_day, monday, tuesday],
         "closed": [last, first],
     }
-    counts = count_tasks(desk.bureau.db, who, TODAY)
+    counts = count_tasks(desk.bureau, who, TODAY)
     assert counts == {one: len(listed(desk, who, one)) for one in LISTS[:-1]}
     rows, _ = list_tasks(desk.bureau, who, "overdue", TODAY)
     told = [

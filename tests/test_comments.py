@@ -386,9 +386,10 @@ def test_the_lists_tell_what_is_due_and_find_by_category_and_words(
     desk = at_work(bureau, app=app)
     assert listed(desk) == [late, fresh, wish] and listed(desk, "overdue") == [late]
     assert listed(desk, "today") == [fresh] and listed(desk, "free") == [thanks]
-    assert inbox.count_comments(bureau.db, STATION, beijing_day(now)) == {
+    assert inbox.count_comments(bureau, hire(bureau, "li", "desk_officer"), beijing_day(now)) == {
         "open": 3,
         "today": 1,
+        "tomorrow": 1,
         "overdue": 1,
         "free": 1,
     }
@@ -418,13 +419,13 @@ def test_a_list_goes_on_where_its_page_ended(bureau: Bureau, issue: Record) -> N
         for n in range(18)
         for category in [("inquiry", "thanks")[n % 2]]
     ]
-    today = beijing_day(EVE)
+    today, reader = beijing_day(EVE), hire(bureau, "li", "desk_officer", EAST)
     for which, size in (("open", 54), ("free", 54)):
         found: list[Record] = []
         after: inbox.Key | None = None
         while True:
             question = inbox.Question(which, after=after)
-            rows, after = inbox.find_comments(bureau.db, EAST, question, today)
+            rows, after = inbox.find_comments(bureau, reader, question, today)
             found += rows
             if after is None:
                 break

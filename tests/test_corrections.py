@@ -9,8 +9,9 @@ from lookup import feedback
 from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
 from lookup.cases import require_case
+from lookup.figures import Figures
 from lookup.purging import due, purge
-from lookup.rates import Figures, Question, rates
+from lookup.rates import Question, rates
 from lookup.trail import change, verify
 from tests.case_pages import CasePage, rows_of
 from tests.office import BUREAU, WEST, Browser, at_work
@@ -110,9 +111,9 @@ def test_a_milestone_that_never_happened_is_taken_back_as_if_it_had_not_been(
     assert "录到别的案件了" in page.text and page.form("milestones")["choice"] == "filing filed"
     after = figures(bureau)
     assert "已超期" in public_page(bureau)
-    # What the complainant said of it stays said.
-    assert (after.rated, before.rated) == (1, 0)
-    assert replace(after, rated=0, levels=before.levels) == before
+    # What the complainant said of it stays said, and he is to be called back.
+    assert (after.rated, after.callbacks, before.rated, before.callbacks) == (1, 1, 0, 0)
+    assert replace(after, rated=0, callbacks=0, levels=before.levels) == before
     assert page.send("milestones", choice="filing refused").status_code == 303
     assert "原为" not in page.text.partition("案件记录")[0]
     assert verify(bureau.db) == []

@@ -4,6 +4,7 @@ import io
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -13,11 +14,15 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from lookup import comments, counters, feedback
+from lookup import bulletins, comments, counters, feedback, inspections
+from lookup.beijing import beijing_day, utc_now
 from lookup.bureau import Bureau, open_bureau
 from lookup.config import Config
+from lookup.digests import make_digests
 from lookup.migrations import migrate
+from lookup.periods import quarter_of, read_period
 from lookup.roles import STAFF_ROLES
+from lookup.staff import read_staff, require_staff
 from lookup.trail import Actor, change, verify
 from lookup.units import put_units
 from tests.browsing import axe_faults, launch, serve
@@ -61,9 +66,28 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
         feedback.rate(town, ongoing, rich, "filing", "2", ["no_news"], "another form")
     with change(town.db, CLERK) as ongoing:
         counters.add(ongoing, STATION, STATION, "1号窗口")
+    inspect(town)
     town.db.run("UPDATE message SET state = 'unknown', reason = 'no_answer' WHERE id = 1")
+    make_digests(town, utc_now())
+    draft_bulletin(town)
     yield town
     town.db.close()
+
+
+def inspect(town: Bureau) -> None:
+    """The case of which most is known is drawn, and something is found in it."""
+    who, day = read_staff(require_staff(town.db, BUREAU, "auditor")), days_ago(70)[:10]
+    who = replace(who, badge="510124")  # another than the officer in charge
+    inspections.draw(town, who, STATION, read_period(f"{day}..{day}"), 1, "清风")
+    with change(town.db, who.actor) as ongoing:
+        inspections.check(town, ongoing, who, 1, ["dates", "property"], "与案卷不符")
+
+
+def draft_bulletin(town: Bureau) -> None:
+    """Of the last quarter, whatever there was in it."""
+    who, now = read_staff(require_staff(town.db, BUREAU, "auditor")), utc_now()
+    quarter = quarter_of(beijing_day(now)).before().code
+    bulletins.draft(town, who, quarter, {"foreword": "请各单位对照。", "changed": ""}, now)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +210,24 @@ PAGES = {
     "comment": ("desk_officer", "/desk/comments/1"),
     "answers": ("supervisor", "/desk/comments/library"),
     "counters": ("desk_officer", "/desk/counters"),
+    "soon": ("supervisor", "/desk/?due=tomorrow"),
+    "overview": ("auditor", "/audit/?period=2026"),
+    "table": ("supervisor", "/audit/?by=officer&columns=disclosure"),
+    "ranking": ("auditor", "/audit/ranking?depth=2"),
+    "exceptions": ("auditor", "/audit/exceptions"),
+    "exception": ("supervisor", "/audit/exceptions/dated_back"),
+    "trend": ("auditor", "/audit/trend?period=2026"),
+    "cases behind": ("supervisor", "/audit/cases?period=2026&figure=clocks_kept_rate&part=rest"),
+    "digests": ("supervisor", "/audit/digests/"),
+    "digest": ("supervisor", "/audit/digests/3"),
+    "inspections": ("auditor", "/audit/inspections/"),
+    "inspection": ("auditor", "/audit/inspections/1"),
+    "check sheets": ("auditor", "/audit/inspections/1/sheets"),
+    "check sheet": ("auditor", "/audit/inspections/1/1"),
+    "findings": ("supervisor", "/audit/inspections/"),
+    "finding": ("supervisor", "/audit/inspections/1/1"),
+    "bulletins": ("auditor", "/audit/bulletins/"),
+    "bulletin": ("auditor", "/audit/bulletins/1"),
     "account": ("desk_officer", "/account"),
     "staff": ("administrator", "/admin/staff"),
     "units": ("administrator", "/admin/units"),
@@ -198,7 +240,7 @@ OPEN_ALL = 'document.querySelectorAll("details").forEach(one => one.open = true)
 def desks(browser: Browser, address: str) -> Iterator[dict[tuple[str, str], BrowserContext]]:
     made = {
         (role, locale): at_desk(browser, address, role, locale=locale)
-        for role in ("desk_officer", "supervisor", "administrator")
+        for role in ("desk_officer", "supervisor", "auditor", "administrator")
         for locale in ("zh-CN", "en-US")
     }
     yield made

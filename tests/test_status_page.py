@@ -27,6 +27,7 @@ ROUTES = {
     "/case/ratings": {"POST"},
     "/case/comments": {"POST"},
     "/case/receipt.pdf": {"GET", "HEAD"},
+    "/case/proof.json": {"GET", "HEAD"},
     "/healthz": {"GET", "HEAD"},
     "/robots.txt": {"GET", "HEAD"},
 }

@@ -36,6 +36,9 @@ def units(house: House, *lines: str, encoding: str = "utf-8") -> dict[str, int]:
 def test_units_are_loaded_in_any_order_and_again_without_change(house: House) -> None:
     assert units(house, STATION, BUREAU) == {"rows": 2, "new": 2, "changed": 0, "unchanged": 0}
     assert units(house, BUREAU, STATION, encoding="gb18030")["unchanged"] == 2
+    # No column of the file says whom to text, and what the administrator set is left alone.
+    house.bureau.db.run("UPDATE unit SET duty_phone = '19900000009' WHERE code = '6101010100'")
+    assert units(house, BUREAU, STATION)["unchanged"] == 2
     moved = STATION.replace("某街2号", "某街3号")
     assert units(house, moved) == {"rows": 1, "new": 0, "changed": 1, "unchanged": 0}
     kept = house.bureau.db.row("SELECT * FROM unit WHERE code = '6101010100'")
@@ -45,6 +48,7 @@ def test_units_are_loaded_in_any_order_and_again_without_change(house: House) ->
         "parent": "6101000000",
         "address": "某街3号",
         "phone": "028-55550001",
+        "duty_phone": "19900000009",
     }
 
 

@@ -12,7 +12,8 @@ from lookup.bureau import Bureau
 from lookup.cases import AsOf, Put, put_case
 from lookup.database import Record
 from lookup.entries import entries_of
-from lookup.rates import Figures, Question, rates
+from lookup.figures import Figures
+from lookup.rates import Question, rates
 from lookup.trail import change, verify
 from lookup.units import unit_codes
 from lookup.withholding import live_withholding

@@ -18,7 +18,7 @@ from lookup.register import import_units
 from lookup.roles import STAFF_ROLES
 from lookup.sessions import live_sessions
 from lookup.trail import Change, change
-from lookup.units import UnitRecord, put_units, tree_of
+from lookup.units import UnitRecord, put_units, read_duty_phone, tree_of
 from lookup.uploads import as_file
 from lookup.web.errors import message
 from lookup.web.guard import allow, staff_page, tell, the_staff
@@ -127,7 +127,9 @@ def units(mistake: Refused | None = None) -> Response:
 def put_unit() -> AnyResponse:
     """Add a unit, or change the one ``known``."""
     typed = _typed("code", "name", "parent", "address", "phone")
-    unit = UnitRecord(0, **{name: prose(value) for name, value in typed.items()})
+    duty_phone = read_duty_phone(request.form.get("duty_phone", ""))
+    told = {name: prose(value) for name, value in typed.items()}
+    unit = UnitRecord(0, **told, duty_phone=duty_phone)
     with change(the_bureau().db, the_staff().actor) as ongoing:
         counts = put_units(ongoing, [unit], the_staff().unit)
         if not (request.form.get("known") or counts["new"]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 from flask import Blueprint, Response, abort, request, url_for
@@ -14,9 +15,11 @@ from lookup.bureau import Bureau
 from lookup.cases import require_case
 from lookup.clients import Client, admit
 from lookup.errors import FileError, NotFound, Refused, Throttled
-from lookup.rates import Question, rates
+from lookup.exports import Made
+from lookup.rates import Question, Rates, rates
 from lookup.reach import is_within, reach_case
 from lookup.records import CaseRefused
+from lookup.trail import Actor, head
 from lookup.units import unit_codes
 from lookup.web.guard import allow
 from lookup.web.pages import the_bureau
@@ -27,6 +30,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 LARGEST_HAND_IN = 1024 * 1024
 _JSON = "application/json"
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @blueprint.put("/cases/<path:number>")
@@ -87,7 +91,18 @@ def get_rates() -> Response:
         raise NotFound(*said("api_unit").fill(unit=unit))
     first, last = read_moment(asked.first, "from"), read_moment(asked.last, "to")
     question = Question(first.day, last.day, asked.by, unit, _cutoff(asked.cutoff))
-    return _answer(exports.as_json(rates(bureau, question)).encode())
+    return rates_file(rates(bureau, question), asked.format, client.actor)
+
+
+def rates_file(counted: Rates, form: str, actor: Actor) -> Response:
+    """A sheet as json, csv or xlsx."""
+    if form == "json":
+        return _answer(exports.as_json(counted).encode())
+    if form == "csv":
+        return _answer(exports.as_csv(counted).encode(), "text/csv")
+    file = BytesIO()
+    exports.as_xlsx(counted, file, Made(actor.name, utc_now(), head(the_bureau().db)))
+    return _answer(file.getvalue(), _XLSX)
 
 
 @blueprint.get("/openapi.json")
@@ -136,9 +151,9 @@ def _caller(bureau: Bureau) -> Client:
     return client
 
 
-def _cutoff(written: str | None) -> datetime:
+def _cutoff(written: str | None) -> datetime | None:
     if written is None:
-        return utc_now()
+        return None
     moment = read_moment(written, "cutoff")
     return moment.at or end_of_day(moment.day)
 
@@ -149,5 +164,5 @@ def _json(told: Any) -> Response:
     return _answer(json.encode(told))
 
 
-def _answer(body: bytes) -> Response:
-    return Response(body, headers={"Cache-Control": "no-store"}, mimetype=_JSON)
+def _answer(body: bytes, mimetype: str = _JSON) -> Response:
+    return Response(body, headers={"Cache-Control": "no-store"}, mimetype=mimetype)

@@ -22,6 +22,7 @@ from lookup.people import open_person
 from lookup.reach import units_within
 from lookup.records import CaseRefused
 from lookup.sentences import said_day
+from lookup.supervision import said_until
 from lookup.trail import Actor, Change, change
 from lookup.vocabulary import ROLES
 from lookup.web.casefile import typed_in
@@ -50,7 +51,7 @@ _CLOSING = ("result", "problem", "remedy", "responsible", "told")
 def show() -> Response:
     """A list of call-backs, as its address asks for it."""
     bureau, staff, today = the_bureau(), the_staff(), beijing_day(utc_now())
-    counts, wanted = count_tasks(bureau.db, staff, today), request.args.get("list", "")
+    counts, wanted = count_tasks(bureau, staff, today), request.args.get("list", "")
     if wanted not in LISTS:
         wanted = next((one for one in _FIRST_WANTED if counts[one]), "open")
     after = request.args.get("after", type=page_key)
@@ -65,6 +66,7 @@ def show() -> Response:
         rows=rows,
         further=beyond and f"/callbacks/?{urlencode(beyond)}",
         today=today.isoformat(),
+        until=said_until(bureau, today),
         roles=ROLES,
         **_WORDS,
     )

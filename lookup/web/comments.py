@@ -15,6 +15,7 @@ from lookup.errors import Conflict, NotFound, Refused
 from lookup.language import Text, plain
 from lookup.reach import is_within
 from lookup.sealing import mask_name
+from lookup.supervision import said_until
 from lookup.trail import Change, change
 from lookup.vocabulary import ROLES
 from lookup.web.errors import message
@@ -27,7 +28,7 @@ from lookup.withholding import live_withholding
 blueprint = Blueprint("comments", __name__, url_prefix="/desk/comments")
 
 _ONE = "<int(max=9223372036854775807):one>"
-_PARTS = ("list", "category", "q")
+_PARTS = ("list", "category", "mine", "q")
 _KEY = re.compile(r"([\dTZ:-]+)\.(\d{1,18})", re.ASCII)
 # So many ready answers as there are keys for them.
 _READY = 9
@@ -43,25 +44,27 @@ _ACTS: Mapping[str, tuple[Callable[..., None], Text, tuple[str, ...]]] = {
 @allow("answer")
 def show() -> Response:
     """A list of comments, as its address asks for it."""
-    bureau, unit, today = the_bureau(), the_staff().unit, beijing_day(utc_now())
+    bureau, staff, today = the_bureau(), the_staff(), beijing_day(utc_now())
     asked = {name: request.args[name] for name in _PARTS if request.args.get(name)}
     which, text = asked.get("list", ""), opened(asked.get("q", ""))
     question = inbox.Question(
         which=which if which in inbox.LISTS else "open",
         category=asked.get("category", ""),
         text=text,
+        mine="mine" in asked,
         after=_key(request.args.get("after", "")),
     )
-    rows, after = inbox.find_comments(bureau.db, unit, question, today)
+    rows, after = inbox.find_comments(bureau, staff, question, today)
     return staff_page(
         "comments.html",
         question=question,
         addresses={name: f"?{urlencode({**asked, 'list': name})}" for name in inbox.LISTS},
-        counts=inbox.count_comments(bureau.db, unit, today),
+        counts=inbox.count_comments(bureau, staff, today, mine=question.mine),
         rows=rows,
         further=after and f"?{urlencode({**asked, 'after': '.'.join(map(str, after))})}",
         service=bureau.service,
         today=today,
+        until=said_until(bureau, today),
     )
 
 
@@ -69,7 +72,7 @@ def show() -> Response:
 @allow("answer")
 def seek() -> AnyResponse:
     """Go to the list of what was typed: somebody's own words perhaps, so it is sealed."""
-    asked = {name: request.form[name] for name in _PARTS[:2] if request.form.get(name)}
+    asked = {name: request.form[name] for name in _PARTS[:3] if request.form.get(name)}
     if typed := plain(request.form.get("text", ""))[:100]:
         asked["q"] = sealed(typed)
     return redirect(f"{url_for('.show')}?{urlencode(asked)}", 303)

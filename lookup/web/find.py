@@ -24,6 +24,7 @@ from lookup.language import Text, plain
 from lookup.reach import reach_case, units_within
 from lookup.records import said_moment
 from lookup.stages import STAGES
+from lookup.supervision import NAMES, due_soon, said_until
 from lookup.web.guard import allow, staff_page, tell, the_staff
 from lookup.web.pages import the_bureau
 from lookup.web.wording import said
@@ -31,12 +32,18 @@ from lookup.web.wording import said
 blueprint = Blueprint("find", __name__, url_prefix="/desk")
 
 Asked = Mapping[str, str]
+Shortly = tuple[Text, int, str]
 
 _PARTS = ("q", "stage", "due", "unit", "from", "to", "mine", "after")
 # What an officer wants to see first: her own open cases; whoever has none, what is due next.
 _OWN = {"mine": "yes", "stage": "open"}
 _FIRST_WANTED = (_OWN, {"due": "next"})
 _STAGES = {**STAGES, **docket.MARKS}
+_SOON = {
+    "clocks": "/desk/?due=tomorrow",
+    "callbacks": "/callbacks/?list=tomorrow",
+    "comments": "/desk/comments/?list=tomorrow",
+}
 _KEY = re.compile(r"(\d{4}-\d\d-\d\d)\.(\d{1,18})", re.ASCII)
 # Keeps other sealed texts, which only the database holds, from being read by way of an address.
 _SOUGHT = "find:"
@@ -51,7 +58,7 @@ def show() -> Response:
         rows, after = find_cases(the_bureau(), the_staff(), _question(wanted), utc_now())
         if rows:
             break
-    return _page(200, wanted, rows, after)
+    return _page(200, wanted, rows, after, soon=() if asked else _soon())
 
 
 @blueprint.post("/")
@@ -138,6 +145,13 @@ def page_key(written: str) -> Key:
     return date.fromisoformat(match[1]).isoformat(), int(match[2])
 
 
+def _soon() -> list[Shortly]:
+    """What runs out soon, where there is any: what it is, how much, and the list of it."""
+    found = due_soon(the_bureau(), the_staff(), utc_now())
+    mine = "&mine=yes" if found.mine else ""
+    return [(NAMES[one], n, _SOON[one] + mine) for one, n in found.counts.items() if n]
+
+
 def _page(
     status: int,
     asked: Asked,
@@ -146,6 +160,7 @@ def _page(
     mistake: Text | None = None,
     refused: Mapping[str, Text] | None = None,
     ticked: Sequence[str] = (),
+    soon: Sequence[Shortly] = (),
 ) -> Response:
     bureau, staff, question, now = the_bureau(), the_staff(), _question(asked), utc_now()
     beyond = ".".join(map(str, after or ()))
@@ -164,6 +179,8 @@ def _page(
         wrong=docket.count_marked(bureau, staff, "wrong_number", now),
         choices=docket.choices(bureau.kinds) if staff.may("write") else (),
         today=beijing_day(now),
+        until=said_until(bureau, beijing_day(now)),
+        soon=soon,
         mistake=mistake,
         refused=refused or {},
         ticked=ticked,

@@ -16,6 +16,7 @@ from lookup.beijing import utc_now
 from lookup.bureau import Bureau
 from lookup.errors import StorageError
 from lookup.language import Text
+from lookup.networks import network_print
 from lookup.roles import ALL_POWERS, POWERS, Power
 from lookup.sessions import live_session, start_session
 from lookup.staff import Staff, read_staff
@@ -93,7 +94,9 @@ def begin_session(bureau: Bureau, who: Staff) -> None:
     before = session.get("secret", "")
     session.clear()
     address, agent = request.remote_addr or "", request.user_agent.string
-    session["secret"] = start_session(bureau.db, who.id, address, agent, utc_now(), before)
+    network = network_print(bureau, address)
+    started = start_session(bureau.db, who.id, address, agent, utc_now(), before, network)
+    session["secret"] = started
 
 
 def present_staff() -> Staff | None:

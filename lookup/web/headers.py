@@ -49,9 +49,9 @@ def _refuse_cross_site() -> None:
 
 
 def _remember_language(response: Response) -> Response:
-    """Keep a choice made in the address."""
+    """Keep a choice made in the address; but caches keep no cookies."""
     asked = request.args.get("lang")
-    if asked in LANGUAGES:
+    if asked in LANGUAGES and not response.cache_control.public:
         secure = the_bureau().config.is_https
         response.set_cookie(
             COOKIE, asked, max_age=_YEAR, secure=secure, httponly=True, samesite="Lax"
@@ -73,7 +73,8 @@ def _pack(response: Response) -> Response:
     """Public pages for slow networks. Staff pages mix secrets with what strangers wrote, whose
     length packing would betray."""
     is_public = request.blueprint in (None, "status", "counter")
-    if not is_public or response.mimetype not in ("text/html", "text/css"):
+    is_page = is_public and response.mimetype in ("text/html", "text/css")
+    if not is_page and request.blueprint != "open":
         return response
     response.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"] and response.status_code != 304:

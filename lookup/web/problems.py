@@ -24,7 +24,7 @@ GENERAL = {
 
 def is_wanted() -> bool:
     """Whether a program asks, which can do nothing with a page."""
-    return request.path.startswith("/api/")
+    return request.path.startswith("/api/") or request.path == "/open.json"
 
 
 def problem(status: int, text: Text, refusals: Sequence[Refused] = ()) -> Response:

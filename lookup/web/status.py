@@ -1,6 +1,8 @@
 """The complainant's side: from the receipt to the page of the case, its ratings and comments."""
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +22,10 @@ from lookup.issues import count_visit, open_by_code, open_by_id, open_by_token
 from lookup.language import Language, Text, plain
 from lookup.levels import LEVELS, TAGS
 from lookup.migrations import check_ready
+from lookup.networks import network_print
+from lookup.open_figures import open_periods
 from lookup.progress import progress_of
+from lookup.proofs import case_proof, place_of
 from lookup.reach import is_within
 from lookup.stops import choose_texts, texts_of
 from lookup.trail import Actor, change
@@ -56,7 +61,7 @@ class Mistake:
 @allow("public")
 def front_door() -> Response:
     """The form for a case number and code."""
-    return page("lookup.html", mistake=None, again=False)
+    return _lookup_page()
 
 
 @blueprint.post("/")
@@ -101,7 +106,7 @@ def case() -> Response:
     bureau, now = the_bureau(), utc_now()
     seen = opened(bureau, now)
     if seen is None:
-        return page("lookup.html", mistake=None, again=True)
+        return _lookup_page(again=True)
     try:
         issue = open_by_id(bureau.db, seen.token_id)
     except NotFound:
@@ -164,16 +169,21 @@ def receipt() -> AnyResponse:
     from lookup.printing import draw_receipt
 
     bureau, now = the_bureau(), utc_now()
-    seen = opened(bureau, now)
-    if seen is None:
-        return redirect("/case", 303)
-    issue = open_by_id(bureau.db, seen.token_id)
-    if issue["withheld"]:
-        abort(404)
-    paper = BytesIO(draw_receipt(bureau, issue, now))
-    answer = send_file(paper, "application/pdf", True, f"{issue['number']}.pdf")
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    issue = _disclosed(bureau, now)
+    return _file(draw_receipt(bureau, issue, now), "application/pdf", f"{issue['number']}.pdf")
+
+
+@blueprint.get("/case/proof.json")
+@allow("public")
+def proof() -> AnyResponse:
+    """That the entries about the case are in the bureau's record, to keep and to compare later;
+    with ``size``, against the head that was given out when the record had so many entries."""
+    bureau, now = the_bureau(), utc_now()
+    issue = _disclosed(bureau, now)
+    size = request.args.get("size", type=int)
+    made = case_proof(bureau.db, issue["number"], _actor(issue), now, size)
+    told = json.dumps(made, ensure_ascii=False, indent=1).encode()
+    return _file(told, "application/json", f"{issue['number']}.proof.json")
 
 
 @blueprint.get("/healthz")
@@ -233,6 +243,7 @@ def case_page(
         preview=preview,
         choices=choices,
         longest=LONGEST_COMMENT,
+        place=place_of(bureau.db, issue["number"]),
         mistake=mistake,
     )
 
@@ -262,8 +273,35 @@ def _choices(language: Language, n: int, level: str, ticked: tuple[str, ...]) ->
     return Markup(drawn)  # noqa: S704
 
 
+def _disclosed(bureau: Bureau, now: datetime) -> Record:
+    """The receipt that is open now, where its case is disclosed; else the answer is another."""
+    seen = opened(bureau, now)
+    if seen is None:
+        abort(redirect("/case", 303))
+    issue = open_by_id(bureau.db, seen.token_id)
+    if issue["withheld"]:
+        abort(404)
+    return issue
+
+
+def _file(content: bytes, form: str, name: str) -> AnyResponse:
+    """A file to be saved, kept by no cache."""
+    answer = send_file(BytesIO(content), form, True, name)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 def _refuse_code(status: int, mistake: Mistake) -> Response:
-    return page("lookup.html", status, mistake=mistake, again=False)
+    return _lookup_page(status, mistake)
+
+
+def _lookup_page(
+    status: int = 200, mistake: Mistake | None = None, *, again: bool = False
+) -> Response:
+    is_open = False
+    with suppress(StorageError):  # the form is there all the same
+        is_open = bool(open_periods(the_bureau().db))
+    return page("lookup.html", status, mistake=mistake, again=again, is_open=is_open)
 
 
 def _echo(number: str, code: str = "") -> dict[str, str]:
@@ -313,7 +351,8 @@ def _admitted(bureau: Bureau, now: datetime) -> tuple[Record, str]:
 
 
 def _actor(issue: Record) -> Actor:
-    return Actor(f"party {issue['party_id']}", "web")
+    network = network_print(the_bureau(), request.remote_addr or "")
+    return Actor(f"party {issue['party_id']}", "web", network)
 
 
 def _typed() -> str:

@@ -1,0 +1,34 @@
+-- unusual ratings, and what finds exceptions among a great many cases
+
+-- A keyed print of the network that somebody rated from, or logged in from; blank: not known.
+ALTER TABLE rating ADD COLUMN network TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE counter_rating ADD COLUMN network TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE session ADD COLUMN network TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX rating_when ON rating (rated_at, network);
+
+CREATE INDEX rating_bad ON rating (rated_at, id, case_id, party_id, step) WHERE level <= 2;
+
+CREATE INDEX counter_rating_when ON counter_rating (rated_at, network);
+
+-- Of a case that was filed and has not ended, the day of what came last; else blank.
+ALTER TABLE cases ADD COLUMN still_since TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX cases_still ON cases (still_since, id) WHERE still_since <> '';
+
+-- So that the next preparation reckons it.
+UPDATE reckoning SET rules = '';
+
+CREATE INDEX milestone_shown_late ON milestone (visible_by, id)
+    WHERE backlog = 0 AND (visible_day IS NULL OR visible_day > visible_by);
+
+CREATE INDEX issue_first ON issue (issued_at, id, case_id) WHERE ordinal = 1;
+
+CREATE INDEX issue_handed_over ON issue (handed_over_at, id, party_id, case_id)
+    WHERE revoked_at IS NULL;
+
+-- Milestones entered on a later day than they happened, by how many days.
+CREATE INDEX milestone_dated_back ON milestone (entered_at, (((CAST(SUBSTR(entered_at, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(entered_at, 6, 2) AS BIGINT) - 3) / 12 * 1461 / 4 + ((CAST(SUBSTR(entered_at, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(entered_at, 6, 2) AS BIGINT) - 3) % 12 * 153 + 2) / 5 + CAST(SUBSTR(entered_at, 9, 2) AS BIGINT)) + CAST(SUBSTR(entered_at, 12, 2) AS BIGINT) / 16 - ((CAST(SUBSTR(happened_day, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(happened_day, 6, 2) AS BIGINT) - 3) / 12 * 1461 / 4 + ((CAST(SUBSTR(happened_day, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(happened_day, 6, 2) AS BIGINT) - 3) % 12 * 153 + 2) / 5 + CAST(SUBSTR(happened_day, 9, 2) AS BIGINT))))
+    WHERE backlog = 0 AND (((CAST(SUBSTR(entered_at, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(entered_at, 6, 2) AS BIGINT) - 3) / 12 * 1461 / 4 + ((CAST(SUBSTR(entered_at, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(entered_at, 6, 2) AS BIGINT) - 3) % 12 * 153 + 2) / 5 + CAST(SUBSTR(entered_at, 9, 2) AS BIGINT)) + CAST(SUBSTR(entered_at, 12, 2) AS BIGINT) / 16 - ((CAST(SUBSTR(happened_day, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(happened_day, 6, 2) AS BIGINT) - 3) / 12 * 1461 / 4 + ((CAST(SUBSTR(happened_day, 1, 4) AS BIGINT) * 12 + CAST(SUBSTR(happened_day, 6, 2) AS BIGINT) - 3) % 12 * 153 + 2) / 5 + CAST(SUBSTR(happened_day, 9, 2) AS BIGINT))) > 0;
