@@ -160,17 +160,20 @@ def _rows(
 
 def _of_steps(bureau: Bureau, case: Record, steps: Iterable[str]) -> Iterator[Value]:
     milestones, clocks = ({one["step"]: one for one in case[n]} for n in ("milestone", "clock"))
+    if case["reason"]:  # A file goes from hand to hand: of what is withheld it has nothing.
+        yield from [None] * len(_STEP) * len([*steps])
+        return
     for step in steps:
         if milestone := milestones.get(step):
             yield _outcome(bureau, case, milestone)
             yield _instant(milestone["happened_at"]) or _day(milestone["happened_day"])
             yield _instant(milestone["visible_at"])
             yield _day(milestone["visible_by"])
-            yield None if case["reason"] or milestone["backlog"] else milestone["on_time"]
+            yield None if milestone["backlog"] else milestone["on_time"]
         else:
             yield from [None] * 5
         clock = clocks.get(step, {})
-        counts = not case["reason"] and clock.get("kept") is not None
+        counts = clock.get("kept") is not None
         yield _day(clock["due_day"]) if clock else None
         yield from (clock[name] if counts else None for name in ("extended", "kept"))
         levels = [str(one["level"]) for one in case["rating"] if one["step"] == step]

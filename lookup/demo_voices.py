@@ -22,6 +22,7 @@ from lookup.library import put_ready
 from lookup.parties import parties_of
 from lookup.sending import tidy
 from lookup.staff import Staff
+from lookup.tally import refresh
 from lookup.toml_tables import read_toml
 from lookup.trail import Actor, Change, change
 
@@ -116,11 +117,13 @@ def prepare(bureau: Bureau, plan: Plan, chief: Staff, desk: Staff, now: datetime
 
 def settle(db: Database, now: datetime) -> None:
     """One call-back is due today; old texts have lapsed, and a few went out as by a gateway."""
-    db.run(
-        """UPDATE callback SET due_day = :today WHERE id = (SELECT MAX(id) FROM callback
-            WHERE closed_at IS NULL AND due_day > :today)""",
-        today=beijing_day(now).isoformat(),
-    )
+    with db.transaction():
+        moved = db.rows(
+            """UPDATE callback SET due_day = :today WHERE id = (SELECT MAX(id) FROM callback
+                WHERE closed_at IS NULL AND due_day > :today) RETURNING case_id""",
+            today=beijing_day(now).isoformat(),
+        )
+        refresh(db, [row["case_id"] for row in moved])
     tidy(db, now)
     last = db.rows(
         "SELECT id, made_at FROM message WHERE state = 'dropped' ORDER BY id DESC LIMIT 12"

@@ -37,6 +37,7 @@ def rank(
     bureau: Bureau, period: Period, top: str, depth: int = 1, now: datetime | None = None
 ) -> Sequence[Ranked]:
     """The units that stand ``depth`` steps below a unit, the best first, then those not ranked."""
+    depth = max(depth, 0)
     tree = tree_of(bureau.db, top)
     before = _places(_scored(bureau, period.before(), top, tree, depth, now))
     rows = _scored(bureau, period, top, tree, depth, now)

@@ -65,10 +65,14 @@ def test_only_those_who_audit_see_figures_and_only_those_of_their_units(bureau: 
         assert chief.get(f"{path}?unit={WEST}").status_code == 404
         assert chief.get(f"{path}?unit=nowhere").status_code == 404
         assert chief.get(f"{path}?unit={SISTER}").status_code == 200
-        for wrong in ("period=2026-Q5", "period=0001", "from=2026-01-01", "period=x&from=y&to=z"):
+        for wrong in ("period=2026-Q5", "period=0001"):
             answer = chief.get(f"{path}?{wrong}")
             assert answer.status_code == 400 and "应形如 2026-Q3" in answer.text
+        for wrong in ("from=2026-01-01", "period=x&from=y&to=z", "from=2026-08-01&to=2026-07-01"):
+            answer = chief.get(f"{path}?{wrong}")
+            assert answer.status_code == 400 and "请填写起、止两日" in answer.text
     assert chief.get("/audit/?by=weather").status_code == 400
+    assert chief.get("/audit/ranking?depth=-1").status_code == 200
     assert chief.post(f"/audit/cases-export?unit={WEST}", format="csv").status_code == 404
     assert chief.get("/audit/cases-export").status_code == 405
     assert chief.post("/audit/").status_code == 405
@@ -113,7 +117,7 @@ def compare(app: Flask, root: Browser, machine: Program, by: str) -> None:
     asked = f"{QUARTER}&by={by}"
     answer = root.get(f"/audit/rates.json?{asked}")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert f'"rates-2026-Q3-{BUREAU}.json"' in answer.headers["Content-Disposition"]
+    assert f"filename=rates-2026-Q3-{BUREAU}.json" in answer.headers["Content-Disposition"]
     sheet = answer.get_json()
     named = [_as_named(by, row) for row in sheet["rows"]] + [("合计", sheet["total"])]
     assert sheet["total"]["taken_in"] == 7 and len(named) == (4 if by == "unit" else 2)
@@ -172,7 +176,7 @@ def test_the_ranking_shows_ties_movement_weights_and_who_has_too_few_cases(burea
     assert "— 不排名 青羊宫派出所 应公开案件 1 个，少于 2 个 —" in told
     assert '<svg xmlns="http://www.w3.org/2000/svg" role="img"' in page
     before = words(root.get("/audit/ranking?period=2026-Q2&depth=2").text)
-    assert before.count("1 并列 新上榜") == 2
+    assert before.count("1 并列 上期无名次") == 2
     assert "这一级没有单位" in words(root.get(f"/audit/ranking?{QUARTER}&depth=7").text)
     assert f"unit={SISTER}&amp;figure=lookup_rate&amp;part=whole" in page
 

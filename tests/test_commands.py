@@ -269,6 +269,7 @@ def test_the_demonstration_fills_an_empty_database_once(run: Run, tmp_path: Path
     assert (tmp_path / "receipt.pdf").exists()
     assert (tmp_path / "receipt.png").exists()
     assert "invented cases written" not in run("demo").output
+    run("verify-rates")
     assert "is whole" in run("verify-trail").output
 
 

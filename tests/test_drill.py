@@ -121,7 +121,7 @@ def test_each_case_says_why_it_counts_or_does_not(station: Station) -> None:
         "A2": "回执未送达；申请不予公开待批 / no receipt delivered; hidden by a request to withhold"
     }
     assert told("on_time_rate", "rest") == {
-        "A1": "立案决定：应于 2026-11-06 前可查看，2026-11-20 才可查看 / "
+        "A1": "立案决定：最迟应于 2026-11-06 可查看，2026-11-20 才可查看 / "
         "Filing decision: to be seen by 2026-11-06, seen from 2026-11-20",
     }
     assert told("clocks_kept_rate", "rest") == {

@@ -159,3 +159,24 @@ def test_odd_searches_break_nothing(bureau: Bureau, root: Browser) -> None:
 @pytest.mark.parametrize("role", ["desk_officer", "callback_officer", "administrator"])
 def test_nobody_else_reads_the_record(bureau: Bureau, role: str) -> None:
     assert at_work(bureau, role, BUREAU).get("/desk/record").status_code == 403
+
+
+def test_an_entry_altered_or_removed_by_hand_is_marked_where_it_stood(
+    bureau: Bureau, root: Browser
+) -> None:
+    act(bureau, "王芳 wang", times=9)
+    page = root.get("/desk/record").text
+    assert "被人改动" not in page and "被人删去" not in page
+    last = trail.head(bureau.db).size - 1
+    for column, position in (("at", last - 1), ("detail", last - 2)):
+        bureau.db.run(
+            f"UPDATE trail_entry SET {column} = '2020-01-01T00:00:00.000Z' WHERE position = :one",
+            one=position,
+        )
+    removed = {"one": last - 4, "two": last - 5}
+    bureau.db.run("DELETE FROM trail_entry WHERE position IN (:one, :two)", **removed)
+    page = root.get("/desk/record").text
+    assert page.count("此条记下之后被人改动过") == 2
+    assert page.count("这里缺 2 条") == 1
+    # Among what was searched for, positions leave gaps.
+    assert "这里缺" not in root.get("/desk/record?who=王芳").text

@@ -33,7 +33,7 @@ FRIDAY = datetime(2026, 11, 20, 0, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 PHONE = "19900000077"
 TEXT = (
-    "【蓉江市公安局】锦江路派出所：11月23日（周一）前到期的期限3件、回访1件、留言2件，"
+    "【蓉江市公安局】锦江路派出所：截至11月23日（周一）到期的期限3件、回访1件、留言2件，"
     "已超期2件，请登录查看。"
 )
 
@@ -115,8 +115,8 @@ def test_the_desk_begins_with_what_runs_out_soon_and_leads_to_it(town: Bureau) -
     for address, number in links:
         rows = re.findall(r'<td><a href="/', chief.get(address).text)
         assert len(rows) == int(number) > 0
-    assert "前到期：" not in chief.get("/desk/?due=next").text
-    assert "前到期：" not in at_work(town, "auditor", app=app).get("/desk/").text
+    assert "到期：</b>" not in chief.get("/desk/?due=next").text
+    assert "到期：</b>" not in at_work(town, "auditor", app=app).get("/desk/").text
     own = at_work(town, app=app)
     assert 'href="/desk/?due=tomorrow&amp;mine=yes"' in own.get("/desk/").text
     comments = own.get("/desk/comments/?list=tomorrow&mine=yes").text

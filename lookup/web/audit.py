@@ -64,7 +64,8 @@ def overview() -> Response:
 def download(form: str) -> Response:
     """The table with all its columns as a file."""
     answer = rates_file(_counted(), form, the_staff().actor)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{_file_name("rates", form)}"'
+    name = _file_name("rates", form)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 

@@ -33,7 +33,7 @@ def asked_period() -> Period:
     try:
         return read_period(code) if code else quarter_of(beijing_day(utc_now()))
     except Refused as refused:
-        answer_400(refused)
+        answer_400(Refused("from", code, *said("audit_two_days")) if first or last else refused)
 
 
 def asked_unit(staff: Staff) -> str:

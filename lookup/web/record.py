@@ -1,6 +1,7 @@
 """The record of what was done, searched by those who answer for it."""
 
 from datetime import date
+from itertools import pairwise
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
@@ -31,7 +32,16 @@ def show() -> Response:
     sought = Sought(typed["who"], typed["action"], typed["number"], first, last)
     before = request.args.get("before", NEWEST, type=int)
     rows = [] if mistakes else search(bureau.db, unit, sought, before)
-    told = [row | {"who": said_who(row), "done": said_entry(bureau, row)} for row in rows[:PAGE]]
+    is_all = not any(typed.values()) and is_whole(bureau.db, unit)
+    told = [
+        row
+        | {"who": said_who(row), "done": said_entry(bureau, row)}
+        # A purge leaves no nonce; whether it did is for `verify-trail` to prove.
+        | {"altered": bool(row["nonce"]) and not trail.is_intact(row)}
+        | {"missing": newer["position"] - row["position"] - 1 if is_all and newer else 0}
+        for newer, row in pairwise([None, *rows[:PAGE]])
+        if row
+    ]
     return staff_page(
         "record.html",
         422 if mistakes else 200,
