@@ -32,7 +32,7 @@ demo: $(VENV)/.service $(DEMO)/env
 	@. $(DEMO)/env && exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) 'app:create_app()'
 
 test: $(VENV)/.tests
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.tests
 	$(BIN)/ruff check .

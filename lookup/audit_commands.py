@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from lookup import trail
+from lookup import ranking_sheet, trail
 from lookup.beijing import Moment, utc_now
 from lookup.bureau import Bureau
 from lookup.case_export import FORMS, export_cases
@@ -18,16 +18,17 @@ from lookup.cli import actor, command, day, instant, progress_bar, say, terminal
 from lookup.errors import FileError
 from lookup.exports import Made, as_csv, as_json, as_xlsx
 from lookup.language import Text
-from lookup.rate_table import as_table
+from lookup.periods import Period
+from lookup.rate_table import as_table, ranking_table
 from lookup.rates import GROUPINGS, Question, rates
 from receipts.batch import replacing
 
 Run = Callable[..., None]
+_as_of = click.option("--cutoff", type=day, help="Count as things stood then (default now).")
 _OPTIONS = (
     click.option("--from", "first", type=day, required=True, help="First day of intake."),
     click.option("--to", "last", type=day, required=True, help="Last day of intake."),
     click.option("--unit", help="Only this unit and those below it."),
-    click.option("--cutoff", type=day, help="Count as things stood then (default now)."),
     click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write."),
     click.option("--force", is_flag=True, help="Replace the file if it exists."),
 )
@@ -41,8 +42,8 @@ def _asking(run: Run) -> Run:
         bureau: Bureau,
         first: Moment,
         last: Moment,
-        cutoff: Moment | None,
         unit: str | None,
+        cutoff: Moment | None = None,
         by: str = "unit",
         **more: Any,
     ) -> None:
@@ -56,6 +57,7 @@ def _asking(run: Run) -> Run:
 
 @command("rates")
 @_asking
+@_as_of
 @click.option("--by", type=click.Choice(GROUPINGS), default="unit")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "xlsx", "json"]))
 def rates_command(
@@ -76,8 +78,34 @@ def rates_command(
             file.write(f"{told}\n".encode())
 
 
+@command("ranking")
+@_asking
+@click.option("--depth", type=click.IntRange(1), help="Units so many steps below (default: each).")
+@click.option("--format", "form", type=click.Choice(["table", *ranking_sheet.FORMS]))
+def ranking_command(
+    bureau: Bureau,
+    question: Question,
+    depth: int | None,
+    form: str | None,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """The units of each level ranked over a period, against the one before."""
+    if form == "xlsx":
+        _require(out)
+    with _written(out, force) as file:
+        period, now = Period(question.first, question.last), utc_now()
+        ranking = ranking_sheet.ranking_of(bureau, period, question.unit, depth, now)
+        if form in ranking_sheet.FORMS:
+            made = Made(actor().name, now, trail.head(bureau.db))
+            ranking_sheet.write_ranking(ranking, form, file, made)
+        else:
+            file.write(f"{ranking_table(ranking, terminal_language())}\n".encode())
+
+
 @command("export-cases")
 @_asking
+@_as_of
 @click.option("--format", "form", type=click.Choice(FORMS), default="csv")
 @click.option("--personal", is_flag=True, help="With names and phones, which is recorded.")
 def export_cases_command(

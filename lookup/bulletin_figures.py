@@ -9,7 +9,7 @@ from lookup.database import Record
 from lookup.facts import FIGURES
 from lookup.figures import Figures, counts_of, figures_from, together
 from lookup.periods import Period
-from lookup.ranking import rank
+from lookup.ranking import Ranked, rank
 from lookup.rates import Question, Row, rates
 from lookup.trail import head
 from lookup.units import tree_of
@@ -18,8 +18,8 @@ _QUARTERS = 8
 
 
 def count_quarter(bureau: Bureau, unit: str, quarter: Period, now: datetime) -> Record:
-    """The figures of a quarter, by unit one step below a unit, against seven quarters before it:
-    what a row of ``bulletin`` keeps as its data."""
+    """The figures of a quarter, by unit one step below a unit and on each ``further`` level,
+    against seven quarters before it: what a row of ``bulletin`` keeps as its data."""
     quarters = [quarter]
     while len(quarters) < _QUARTERS:
         quarters.insert(0, quarters[0].before())
@@ -28,7 +28,10 @@ def count_quarter(bureau: Bureau, unit: str, quarter: Period, now: datetime) -> 
         counted = rates(bureau, asked, now)
         trend = _trend(bureau, unit, quarters, now)
         tree, made = tree_of(bureau.db, unit), head(bureau.db)
-        ranking = rank(bureau, quarter, unit, now=now)
+        levels = [
+            rank(bureau, quarter, unit, depth, now)
+            for depth in range(1, 1 + max(one["depth"] for one in tree))
+        ]
     return {
         "unit": unit,
         "unit_name": counted.unit_name,
@@ -41,11 +44,11 @@ def count_quarter(bureau: Bureau, unit: str, quarter: Period, now: datetime) -> 
         "former": trend[-2] if trend[-2]["counts"]["taken_in"] else None,
         "trend": trend,
         "units": list(_units(tree, counted.rows, asked.fewest_ratings)),
-        "ranking": [
-            {name: getattr(one, name) for name in ("unit", "name", "rank", "score", "moved")}
-            | {"lacking": list(one.lacking), "due": one.figures.due}
-            | {"disclosure_rate": one.figures.disclosure_rate}
-            for one in ranking
+        "ranking": [_place(one) for level in levels[:1] for one in level],
+        "further": [
+            {"depth": depth, "units": _by_code(level), "ranking": [_place(one) for one in level]}
+            for depth, level in enumerate(levels[1:], 2)
+            if len(level) > 1
         ],
         "weights": [
             {"figure": one.figure, "weight": one.weight}
@@ -58,6 +61,19 @@ def count_quarter(bureau: Bureau, unit: str, quarter: Period, now: datetime) -> 
 
 def _told(figures: Figures) -> Record:
     return {"counts": counts_of(figures), "withheld": dict(figures.withheld)}
+
+
+def _place(one: Ranked) -> Record:
+    told = {name: getattr(one, name) for name in ("unit", "name", "rank", "score", "moved")}
+    told |= {"lacking": list(one.lacking), "due": one.figures.due}
+    return told | {"disclosure_rate": one.figures.disclosure_rate}
+
+
+def _by_code(level: Sequence[Ranked]) -> list[Record]:
+    return [
+        {"unit": one.unit, "name": one.name} | _told(one.figures)
+        for one in sorted(level, key=lambda one: one.unit)
+    ]
 
 
 def _trend(bureau: Bureau, unit: str, quarters: Sequence[Period], now: datetime) -> list[Record]:

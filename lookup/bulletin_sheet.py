@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 from lookup.beijing import Moment, beijing_day, from_utc_text
@@ -34,6 +35,8 @@ _SERVICE = (
 _RATINGS = ("ratings", *(f"level_{level}" for level in POINTS))
 _NONE = Text("—", "—")
 _BLANK = Text("", "")
+# A unit by code and name, and a figure.
+Printed = tuple[str, str, str]
 STATES = Words(
     Word("draft", Text("草稿", "Draft")),
     Word("approved", Text("已审批，未发布", "Approved, not published")),
@@ -68,24 +71,40 @@ def differences(was: Record, now: Record) -> list[Record]:
     before, after = _printed(was), _printed(now)
     keys = dict.fromkeys((*after, *before))
     return [
-        {"unit": key[0], "figure": key[1], "was": before.get(key), "now": after.get(key)}
+        {"unit": key[1], "figure": key[2], "was": before.get(key), "now": after.get(key)}
         for key in keys
         if before.get(key) != after.get(key)
     ]
 
 
-def _printed(data: Record) -> dict[tuple[str, str], str]:
-    found = {}
-    for one in ({"name": ""} | data["total"], *data["units"]):
-        for figure in (*_RATES, *_SERVICE, *_RATINGS):
-            said, of = _cell(_figures(data, one), figure)
-            found[one["name"], figure] = f"{said[0]} {of}".strip()
-    for one in data["ranking"]:
+def _printed(data: Record) -> dict[Printed, str]:
+    found: dict[Printed, str] = {}
+    everywhere = (*_RATES, *_SERVICE, *_RATINGS)
+    for one in ({"unit": "", "name": ""} | data["total"], *data["units"]):
+        found |= _figures_printed(data, one, everywhere)
+    for level in _further(data):
+        for one in level["units"]:
+            found |= _figures_printed(data, one, _RATES)
+    for one in chain(data["ranking"], *(level["ranking"] for level in _further(data))):
         found |= {
-            (one["name"], figure): "—" if one[figure] is None else f"{one[figure]}"
+            (one["unit"], one["name"], figure): "—" if one[figure] is None else f"{one[figure]}"
             for figure in ("rank", "score")
         }
     return found
+
+
+def _figures_printed(data: Record, one: Record, names: Sequence[str]) -> dict[Printed, str]:
+    cells = {name: _cell(_figures(data, one), name) for name in names}
+    return {
+        (one["unit"], one["name"], name): f"{cell.said[0]} {cell.of}".strip()
+        for name, cell in cells.items()
+    }
+
+
+def _further(data: Record) -> Sequence[Record]:
+    """The levels below that of ``units``, which the first bulletins did not have."""
+    levels: Sequence[Record] = data.get("further", ())
+    return levels
 
 
 def _figures(data: Record, counted: Record) -> Figures:
@@ -171,7 +190,7 @@ def _best_and_worst(word: str, marks: Mapping[str, float]) -> Iterator[Text]:
 
 def _tables(edition: int, data: Record) -> Iterator[Table]:
     yield _by_unit(data, "rates", _RATES, "former_note")
-    yield _ranking(data)
+    yield _ranking(data["ranking"])._replace(note=_weights(data), chart=_scores(data))
     yield _trend(data)
     yield _by_unit(data, "service", _SERVICE)
     yield _by_unit(data, "ratings", _RATINGS)
@@ -179,6 +198,10 @@ def _tables(edition: int, data: Record) -> Iterator[Table]:
     if reasons:
         columns = [f"withheld_{code}" for code in WITHHELD_REASONS if code in reasons]
         yield _by_unit(data, "by_reason", ("withheld", *columns))
+    for level in _further(data):
+        yield _below(_ranking(level["ranking"]), level)
+        rows = [(_same(one["name"]), one) for one in level["units"]]
+        yield _below(_counted(data, "rates", "unit", rows, _RATES), level)
     if data["changes"]:
         yield _changes(edition, data["changes"])
 
@@ -201,21 +224,33 @@ def _counted(
     )
 
 
-def _ranking(data: Record) -> Table:
-    ranking, title = data["ranking"], _SAID["score_chart"]
-    scores = [one["score"] and one["score"] / 100 for one in ranking]
-    names = [f"{one['rank'] or '—'} {one['name']}" for one in ranking]
-    weights = [
-        _SAID["weight"].fill(name=HEADS[one["figure"]], n=one["weight"]) for one in data["weights"]
-    ]
+def _below(table: Table, level: Record) -> Table:
+    """A table of the units of a further level."""
+    return table._replace(title=_SAID["below"].fill(n=level["depth"], title=Text(*table.title)))
+
+
+def _ranking(ranking: Sequence[Record]) -> Table:
     return Table(
         _SAID["ranking"],
         [_HEADS[name] for name in ("rank", "unit", "score", "due", "moved", "lacking")],
         [_ranked(one, [other["rank"] for other in ranking]) for one in ranking],
         wide=(1, 5),
-        note=_SAID["weights"].fill(weights=_listed(weights), least=data["least_cases"]),
-        chart=Text(*(bar_chart(names, scores, one, one) for one in title)),
     )
+
+
+def _weights(data: Record) -> Text:
+    weights = [
+        _SAID["weight"].fill(name=HEADS[one["figure"]], n=one["weight"]) for one in data["weights"]
+    ]
+    return _SAID["weights"].fill(weights=_listed(weights), least=data["least_cases"])
+
+
+def _scores(data: Record) -> Text:
+    ranking = data["ranking"]
+    scores = [one["score"] and one["score"] / 100 for one in ranking]
+    names = [f"{one['rank'] or '—'} {one['name']}" for one in ranking]
+    charts = (bar_chart(names, scores, one, one, are_scores=True) for one in _SAID["score_chart"])
+    return Text(*charts)
 
 
 def _ranked(one: Record, ranks: Sequence[int | None]) -> list[Cell]:
@@ -245,7 +280,7 @@ def _lines(data: Record, language: Language) -> str:
     ]
     quarters = [one["period"] for one in data["trend"]]
     title, told = (_SAID[name].said_in(language) for name in ("trend", "in_table"))
-    return line_chart(quarters, lines, title, told)
+    return line_chart(quarters, lines, title, told, language)
 
 
 def _changes(edition: int, changes: Sequence[Record]) -> Table:
@@ -261,7 +296,7 @@ def _changes(edition: int, changes: Sequence[Record]) -> Table:
             ]
             for one in changes
         ],
-        wide=(0, 1, 2, 3),
+        wide=(0, 1),
     )
 
 

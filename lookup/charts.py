@@ -40,6 +40,7 @@ _GAPS = 5
 # Where all is above this, an axis need not start at 0.
 _NEAR = 0.8
 _FROM = Text("纵轴从 {first} 起", "Axis starts at {first}")
+_BROAD = re.compile("[A-Zmw%@&]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -61,26 +62,35 @@ def line_chart(
     plot = _Plot(_ticks(known, low=min(known, default=0.0)), len(labels), _WIDTH - _LEFT - right)
     body = [*plot.grid(language), *plot.below(labels)]
     for place, line in enumerate(series):
-        body += plot.line(line.points, *_STYLES[place % len(_STYLES)])
+        upon = [plot.meeting(line, later) for later in series[place + 1 :]]
+        body += plot.line(line.points, upon, *_STYLES[place % len(_STYLES)])
     body += plot.names(series, named) if named else plot.values(series[0].points)
     return _svg(_TOP + _PLOT + _FOOT, title, summary, body)
 
 
-def bar_chart(labels: Sequence[str], values: Sequence[Point], title: str, summary: str) -> str:
-    """Horizontal bars from 0, one below the other, as a whole <svg>; a dash is what has none."""
-    ticks = _ticks([value for value in values if value is not None], low=0)
+def bar_chart(
+    labels: Sequence[str],
+    values: Sequence[Point],
+    title: str,
+    summary: str,
+    *,
+    are_scores: bool = False,
+) -> str:
+    """Horizontal bars from 0 to the whole, one below the other, as a whole <svg>; a dash is what
+    has none. Shares are told per cent; scores of 100 to two places."""
     left = max((_room(_clipped(label)) for label in labels), default=0) + 10
-    foot, across = _ROW * len(labels) + 6, (_WIDTH - left - 60) / ticks[-1]
+    foot, across = _ROW * len(labels) + 6, _WIDTH - left - 60
+    said, sign = (_of_100, "") if are_scores else (_percent, "%")
     body = []
-    for tick in ticks:
-        x = left + across * tick
-        body += [_rule(x, 0, x, foot), _text(x, foot + 16, f"{100 * tick:g}%", "middle", _SMALL)]
+    for tick in range(0, 101, 20):
+        x = left + across * tick / 100
+        body += [_rule(x, 0, x, foot), _text(x, foot + 16, f"{tick}{sign}", "middle", _SMALL)]
     for row, (label, value) in enumerate(zip(labels, values, strict=True)):
         top, long = row * _ROW + 5, across * (value or 0)
         body += [
             _text(left - 8, top + 14, label, "end"),
             f'<rect x="{left}" y="{top}" width="{long:.1f}" height="18" fill="{_STYLES[0][0]}"/>',
-            _text(left + long + 6, top + 14, "—" if value is None else _percent(value)),
+            _text(left + long + 6, top + 14, "—" if value is None else said(value)),
         ]
     return _svg(foot + 24, title, summary, [*body, _rule(left, 0, left, foot, strong=True)])
 
@@ -115,18 +125,34 @@ class _Plot:
         for place in range(len(labels) - 1, -1, -every):
             yield _text(self.x(place), _TOP + _PLOT + 26, labels[place], "middle", _SMALL)
 
-    def line(self, points: Sequence[Point], colour: str, dashes: str, mark: str) -> Iterator[str]:
+    def meeting(self, line: Series, other: Series) -> set[int]:
+        """Where a point of one line would hide that of the other."""
+        pairs = enumerate(zip(line.points, other.points, strict=True))
+        return {
+            place
+            for place, (a, b) in pairs
+            if a is not None and b is not None and abs(self.y(a) - self.y(b)) < 2
+        }
+
+    def line(
+        self, points: Sequence[Point], upon: Sequence[set[int]], colour: str, dashes: str, mark: str
+    ) -> Iterator[str]:
+        """One with marks; broader by each other that lies ``upon`` some of its points, and so
+        still seen below them."""
+        covering = sum(any(place + 1 in one for place in one) for one in upon)
         drawn, pen = "", "M"
         for place, value in enumerate(points):
             drawn += "" if value is None else f"{pen}{self.x(place):.1f} {self.y(value):.1f}"
             pen = "M" if value is None else "L"
         yield (
-            f'<path d="{drawn}" fill="none" stroke="{colour}" stroke-width="2" '
+            f'<path d="{drawn}" fill="none" stroke="{colour}" stroke-width="{2 + 3 * covering}" '
             f'stroke-dasharray="{dashes}"/>'
         )
         for place, value in _told(points):
             spot = f"{self.x(place):.1f} {self.y(value):.1f}"
-            yield f'<path d="{mark}" transform="translate({spot})" fill="{colour}"/>'
+            hiding = sum(place in one for one in upon)
+            grown = f"translate({spot}) scale({1 + 0.45 * hiding:.2f})"
+            yield f'<path d="{mark}" transform="{grown}" fill="{colour}"/>'
 
     def values(self, points: Sequence[Point]) -> Iterator[str]:
         """The value of each point; where they would touch, of the last, lowest and highest."""
@@ -195,9 +221,13 @@ def _percent(value: float) -> str:
     return f"{value:.2%}".replace(".00%", "%")
 
 
+def _of_100(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
 def _room(text: str) -> float:
-    """How wide a text is set: a digit or letter is some 0.57 of the font's size."""
-    return width(text) * _FONT * 0.57
+    """How wide a text is set: a letter is some 0.57 of the font's size, a broad one 0.9."""
+    return (width(text) + 0.6 * len(_BROAD.findall(text))) * _FONT * 0.57
 
 
 def _clipped(name: str) -> str:

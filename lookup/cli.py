@@ -14,7 +14,18 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from lookup import bulletins, printing, proofs, recount, register, subtrees, tally, trail
+from lookup import (
+    attested,
+    editions,
+    printing,
+    proofs,
+    recount,
+    register,
+    subtrees,
+    supervision_recount,
+    tally,
+    trail,
+)
 from lookup import demo as demonstration
 from lookup.beijing import Moment, end_of_day, parse_moment, utc_now
 from lookup.bureau import Bureau
@@ -310,16 +321,20 @@ def _check_print_options(
 
 @command("verify-rates")
 def verify_rates(bureau: Bureau) -> None:
-    """Count all cases anew and compare: every figure kept ready that differs is named."""
+    """Count all cases anew and compare: every figure kept ready that differs is named, and every
+    case, inspection, weekly digest and bulletin that is not what the record says."""
     [cases] = bureau.db.rows("SELECT COUNT(*) AS n FROM cases")
-    with progress_bar(cases["n"], "verify-rates") as bar:
-        faults = recount.verify(bureau.db, bar.update)
-    tell_faults(faults)
+    with progress_bar(2 * cases["n"], "verify-rates") as bar:
+        faults = recount.verify(bureau.db, bar.update) + attested.verify(bureau, bar.update)
+    tell_faults(faults + supervision_recount.faults(bureau.db) + editions.faults(bureau.db))
     say(
         Text(
-            "所有数字与 {n} 个案件重新计算的结果一致。",
-            "All figures are those counted anew from {n} cases.",
-        ).fill(n=cases["n"])
+            "所有数字与 {n} 个案件重新计算的结果一致，案件、抽查、周报和通报与变动记录一致"
+            "（{gone} 个案件的个人信息已清除，无从核对）。",
+            "All figures are those counted anew from {n} cases; cases, inspections, digests and "
+            "bulletins are those of the record ({gone} cases were forgotten; nothing can be "
+            "compared for them).",
+        ).fill(n=cases["n"], gone=attested.forgotten(bureau.db))
     )
 
 
@@ -342,7 +357,7 @@ def verify_trail(bureau: Bureau, kept: Path | None) -> None:
     """Check the record: every altered, removed, reordered or missing entry is named, and every
     bulletin that is not what it says was published."""
     faults = trail.verify(bureau.db, _read_head(kept) if kept else None)
-    tell_faults([*faults, *bulletins.faults(bureau.db)])
+    tell_faults([*faults, *editions.faults(bureau.db)])
     size = trail.head(bureau.db).size
     say(Text(f"记录完整，共 {size} 条。", f"The record is whole: {size} entries."))
 

@@ -66,9 +66,9 @@ def comment(
     [case] = db.rows("SELECT unit FROM cases WHERE id = :id", id=issue["case_id"])
     [made] = db.rows(
         """INSERT INTO comment (case_id, party_id, body, via, form, made_at, answer, answered_by,
-            about, category, unit, due_day, provisional, is_report)
+            about, category, unit, due_day, soonest_due, provisional, is_report)
         VALUES (:case_id, :party_id, :body, :via, :form, :at, '', '',
-            :about, :category, :unit, :due_day, :provisional, :is_report) RETURNING *""",
+            :about, :category, :unit, :due_day, :due_day, :provisional, :is_report) RETURNING *""",
         case_id=issue["case_id"],
         party_id=issue["party_id"],
         body=text,
@@ -157,19 +157,25 @@ def recategorise(bureau: Bureau, change: Change, staff: Staff, comment_id: int, 
     from when it was made.
 
     It stays where it is, unless it becomes a report: that one ceases to be a report shows it to
-    nobody. Raises as `answer` does.
+    nobody. Reports count in no figure of their unit, so one that has been overdue, in any category
+    that it had, is made a report only from above the units that it is about. Raises as `answer`
+    does.
     """
     category, kept = _read_category(bureau, code), _take_open(change, staff, comment_id)
     if category.code == kept["category"]:
         return
+    if category.goes_above and not kept["is_report"]:
+        _refuse_escape(change, staff, kept, code)
     about = kept["about"] if category.goes_above else kept["case_unit"]
     owed = _owed(bureau, category, about, beijing_day(from_utc_text(kept["made_at"])))
     if is_report(bureau, kept["category"]) or not category.goes_above:
         owed["unit"] = kept["unit"]
     change.db.run(
         """UPDATE comment SET category = :category, unit = :unit, due_day = :due_day,
-            provisional = :provisional, is_report = :is_report WHERE id = :id""",
+            provisional = :provisional, is_report = :is_report, soonest_due = :soonest
+        WHERE id = :id""",
         **owed,
+        soonest=min(filter(None, (kept["soonest_due"], owed["due_day"])), default=None),
         # What was one once is none of the figures that its unit reads.
         is_report=int(kept["is_report"] or category.goes_above),
         id=comment_id,
@@ -269,6 +275,19 @@ def _refuse_more(ongoing: Change, party_id: int) -> None:
             "",
             f"您今天已留言 {A_DAY} 条，请明天再发；着急的话，请给办案单位打电话。",
             f"You have sent {A_DAY} messages today; send this one tomorrow, or call the unit.",
+        )
+
+
+def _refuse_escape(change: Change, staff: Staff, kept: Record, code: str) -> None:
+    above = units_within(change.db, staff.unit).keys() - {staff.unit}
+    due, today = kept["soonest_due"], beijing_day(change.now).isoformat()
+    if due and due < today and not {kept["about"], kept["case_unit"]} <= above:
+        raise Refused(
+            "category",
+            code,
+            "已过答复期限，不能改为举报；如确属举报，请先答复或转上级。",
+            "The answer is overdue, so this cannot be made a report here; if it is one, answer it "
+            "first or forward it to the unit above.",
         )
 
 

@@ -14,7 +14,7 @@ from lookup.bureau import Bureau
 from lookup.database import Database, Record
 from lookup.errors import NotFound, Refused, Throttled
 from lookup.feedback import read_level, read_tags, tags_in
-from lookup.networks import network_print
+from lookup.networks import is_own, network_print
 from lookup.reach import is_within
 from lookup.records import prose
 from lookup.scores import FEWEST_RATINGS, Scores
@@ -192,6 +192,7 @@ def rate(bureau: Bureau, counter: Record, sent: Rating, address: str, now: datet
     Raises Refused for a level or a tag that is not offered, Throttled after too many ratings.
     """
     level, tags = read_level(sent.level), read_tags(sent.level, sent.tags)
+    network = network_print(bureau, address)
     if bureau.db.row("SELECT id FROM counter_rating WHERE form = :form", form=sent.form):
         return  # sent again: it must not use up what others may send
     _count(bureau, counter, address, now)
@@ -200,9 +201,11 @@ def rate(bureau: Bureau, counter: Record, sent: Rating, address: str, now: datet
     with change(bureau.db, _VISITOR, now) as ongoing:
         made = ongoing.db.row(
             """INSERT INTO counter_rating
-                (counter_id, unit, officer, badge, level, tags, form, rated_at, rated_day, network)
+                (counter_id, unit, officer, badge, level, tags, form, rated_at, rated_day, network,
+                    own_network)
             VALUES
-                (:counter_id, :unit, :officer, :badge, :level, :tags, :form, :at, :day, :network)
+                (:counter_id, :unit, :officer, :badge, :level, :tags, :form, :at, :day, :network,
+                    :own_network)
             ON CONFLICT (form) DO NOTHING RETURNING id""",
             counter_id=counter["id"],
             unit=counter["unit"],
@@ -213,7 +216,8 @@ def rate(bureau: Bureau, counter: Record, sent: Rating, address: str, now: datet
             form=sent.form,
             at=ongoing.at,
             day=beijing_day(now).isoformat(),
-            network=network_print(bureau, address),
+            network=network,
+            own_network=is_own(ongoing.db, network, now),
         )
         if made:
             told = {"counter": counter["id"], "counter_rating": made["id"], "level": level}

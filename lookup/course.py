@@ -235,7 +235,18 @@ class Writer:
         self.extended[told.step] = told.extended_days
         now = {"days": told.extended_days, "approved_by": approver}
         was = {"was": {name: kept[name] for name in now}} if kept else {}
-        self.changes.setdefault("extensions", {})[told.step] = now | was
+        self.changes.setdefault("extensions", {})[told.step] = now | was | self._overdue(told.step)
+
+    def _overdue(self, step: str) -> Record:
+        """The last day of a clock that has run out already, for an extension that comes late."""
+        clock = self.change.db.row(
+            """SELECT due_day FROM clock WHERE case_id = :case_id AND step = :step
+                AND due_day < :today AND (decided_day IS NULL OR decided_day > due_day)""",
+            case_id=self.case["id"],
+            step=step,
+            today=beijing_day(self.change.now).isoformat(),
+        )
+        return {"overdue": clock["due_day"]} if clock else {}
 
     def _property(self, told: Sequence[PropertyRecord], kept: list[Record]) -> None:
         """The list as told replaces the list on file; a blank tells nothing."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from lookup.beijing import beijing_day, start_of_day, utc_text
 from lookup.bureau import Bureau
 from lookup.database import Database, Record
+from lookup.entries import detail_of
 from lookup.errors import NotFound
 from lookup.facts import FIGURES
 from lookup.figures import Figures, counts_of, figures_from
@@ -17,6 +18,7 @@ from lookup.periods import Period, quarter_of
 from lookup.rates import Question, rates
 from lookup.scores import FEWEST_RATINGS
 from lookup.supervision import ran_out, waiting
+from lookup.supervision_recount import seal_of
 from lookup.tally import in_force
 from lookup.trail import Actor, change
 from lookup.units import SUBTREE, tree_of
@@ -57,22 +59,30 @@ def make_digests(bureau: Bureau, now: datetime) -> int:
     found = [one for top in tops for one in _numbers(bureau, top["code"], week, now)]
     told = {"from": week.first.isoformat(), "to": week.last.isoformat()}
     said = told | {"definition": in_force(bureau.db).name}
+    rows = [
+        {
+            "unit": unit,
+            "first_day": told["from"],
+            "data": json.dumps(said | _groups(numbers)),
+            "made_at": utc_text(now),
+        }
+        for unit, numbers in found
+    ]
     with change(bureau.db, _WORKER, now) as ongoing:
         # Two at once take turns, and the second finds them made.
         ongoing.db.rows(ongoing.db.take_turns)
         made = sum(
             ongoing.db.run(
                 """INSERT INTO digest (unit, first_day, data, made_at)
-                VALUES (:unit, :first, :data, :at) ON CONFLICT (unit, first_day) DO NOTHING""",
-                unit=unit,
-                first=first.isoformat(),
-                data=json.dumps(said | _groups(numbers)),
-                at=ongoing.at,
+                VALUES (:unit, :first_day, :data, :made_at)
+                ON CONFLICT (unit, first_day) DO NOTHING""",
+                **row,
             )
-            for unit, numbers in found
+            for row in rows
         )
         if made:
-            ongoing.record("digests.made", **told, units=made)
+            sealed = {row["unit"]: seal_of([row]) for row in rows}
+            ongoing.record("digests.made", **told, units=made, sealed=sealed)
     return made
 
 
@@ -145,15 +155,14 @@ def _read(db: Database, unit: str, condition: str, **asked: int) -> list[Digest]
 
 
 def _digest(row: Record) -> Digest:
-    data = json.loads(row["data"])
-    week = Period(*(date.fromisoformat(data[end]) for end in ("from", "to")))
+    data, first = detail_of(row["data"]), date.fromisoformat(row["first_day"])
     return Digest(
         id=row["id"],
         unit=row["unit"],
         unit_name=row["unit_name"],
         made_at=row["made_at"],
-        week=week,
-        definition=data["definition"],
+        week=Period(first, first + _WEEK - timedelta(days=1)),
+        definition=data.get("definition", ""),
         figures={group: _figures(data, group) for group in ("week", "quarter")},
         numbers={
             group: Counter(data.get(group, {}))

@@ -238,7 +238,7 @@ def _late_to_see(milestone: Record) -> Text | None:
         return None
     by, seen = milestone["visible_by"], milestone["visible_day"]
     if seen is None:
-        return Text(f"最迟应于 {by} 可查看，至今未可查看", f"to be seen by {by}, not to be seen yet")
+        return Text(f"最迟应于 {by} 可查看，至今未可查看", f"to be seen by {by}, not seen yet")
     return Text(f"最迟应于 {by} 可查看，{seen} 才可查看", f"to be seen by {by}, seen from {seen}")
 
 

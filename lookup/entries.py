@@ -148,6 +148,7 @@ class _Teller:
         namers = {
             "kind": self._kind,
             "unit": self._unit,
+            "by_unit": self._unit,
             "parent": self._unit,
             "step": self._step,
             "outcome": self._outcome,

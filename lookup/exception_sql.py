@@ -10,7 +10,7 @@ from lookup.periods import Period
 from lookup.stages import RUNS, codes_of
 from lookup.units import SUBTREE
 
-_DAY, _MONTH = timedelta(days=1), timedelta(days=30)
+_DAY = timedelta(days=1)
 
 
 def _day_number(text: str) -> str:
@@ -37,17 +37,17 @@ def _second(instant: str) -> str:
 
 
 def _given(within: str, told: str = "network") -> str:
-    """Ratings of cases and at counters of which the network is known."""
+    """Ratings of cases and at counters."""
     return f"""(
         SELECT id * 2 AS id, case_id, step, unit, officer, badge, rated_at, {told}
-        FROM rating WHERE {within} AND network <> '' UNION ALL
+        FROM rating WHERE {within} UNION ALL
         SELECT id * 2 + 1, NULL, '', unit, officer, badge, rated_at, {told}
-        FROM counter_rating WHERE {within} AND network <> '')"""
+        FROM counter_rating WHERE {within})"""
 
 
 _NEARLY = "rated_at >= :before_first_at AND rated_at < :after_end_at"
 # From where there are enough of them at all, which are few.
-_MANY = f"""{_NEARLY} AND network IN (SELECT network FROM (
+_MANY = f"""{_NEARLY} AND network <> '' AND network IN (SELECT network FROM (
         SELECT network FROM rating WHERE {_NEARLY} UNION ALL
         SELECT network FROM counter_rating WHERE {_NEARLY}) AS told
     GROUP BY network HAVING COUNT(*) >= :burst)"""
@@ -62,6 +62,7 @@ _PARTS = {
             (SELECT filed.happened_day FROM milestone AS filed
                 WHERE filed.case_id = cases.id AND filed.step = 'filing'), cases.intake_day))""",
     # As the index of schema/13_unusual_ratings.sql has it.
+    "days_after_due": _days("clock.due_day", "milestone.entered_at"),
     "days_back": _days("milestone.happened_day", "milestone.entered_at"),
     "days_until_printed": _days("cases.intake_day", "issue.issued_at"),
     "days_until_rated": _days("closure.happened_day", "rating.rated_at"),
@@ -70,8 +71,29 @@ _PARTS = {
     "position": """(SELECT MIN(position) FROM trail_entry
         WHERE case_number = cases.number AND trail_entry.at = milestone.entered_at
             AND action || '' IN
-                ('case.registered', 'case.changed', 'case.moved', 'milestone.recorded'))""",
-    "given": _given("rated_at >= :first_at AND rated_at < :end_at"),
+                ('case.registered', 'case.changed', 'case.moved', 'milestone.recorded',
+                    'milestone.corrected', 'clock.extended'))""",
+    # Of that which tells who entered a rating.
+    "given_position": """(SELECT MIN(position) FROM trail_entry
+        WHERE case_number = cases.number AND trail_entry.at = rating.rated_at
+            AND action || '' = 'rating.given'
+            AND REPLACE(detail, '"rating":' || rating.id || ',', '') <> detail)""",
+    # Clocks of one case that run out on one day, told apart.
+    "clock_id": """(clock.case_id * 100 + (SELECT COUNT(*) FROM clock AS other
+        WHERE other.case_id = clock.case_id AND other.step < clock.step))""",
+    # Since this issue was revoked, the party has had no other that works: nothing was handed over,
+    # nothing looked up. It is the first of those.
+    "no_paper_since": """NOT EXISTS (SELECT 1 FROM issue AS later
+        WHERE later.party_id = issue.party_id AND later.ordinal > issue.ordinal
+            AND later.handed_over_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM visit
+            WHERE visit.party_id = issue.party_id AND visit.at >= issue.revoked_at)
+        AND (issue.ordinal = 1 OR issue.handed_over_at IS NOT NULL
+            OR EXISTS (SELECT 1 FROM issue AS earlier JOIN visit
+                ON visit.party_id = earlier.party_id AND visit.at >= earlier.revoked_at
+                WHERE earlier.party_id = issue.party_id
+                    AND earlier.ordinal = issue.ordinal - 1))""",
+    "from_own": _given("own_network = 1 AND rated_at >= :first_at AND rated_at < :end_at"),
     # Each with the most ratings that stand together with it in so short a time.
     "bursts": f"""(SELECT id, case_id, step, unit, officer, badge, rated_at,
             MAX(until_then) {_AROUND} CURRENT ROW AND {{burst_seconds}} FOLLOWING) AS n
@@ -135,7 +157,7 @@ def _times(bureau: Bureau, asked: Asked) -> Record:
         "after_end_at": end + window,
         # Handed over on this day, so many days have gone by today.
         "long_ago_at": start_of_day(today - timedelta(days=limits.not_looked_up) + _DAY),
-        "month_ago_at": asked.now - _MONTH,
+        "late_ago_at": start_of_day(today - timedelta(days=limits.printed_late)),
     }
     days = {"first": asked.period.first, "last": asked.period.last, "today": today}
     return {name: utc_text(one) for name, one in instants.items()} | {

@@ -1,22 +1,23 @@
 """What stands out and should be looked at: lists of cases, each row with its reason.
 
-exceptions.toml has the rules. No row names anybody but the officer, nor tells what was written:
-comments are in no list. Lists page by what orders them and an id, as the docket does.
+exceptions.toml has the rules. No row names anybody but staff, nor tells what a party wrote. Lists
+page by what orders them and an id, as the docket does.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
 from lookup.beijing import beijing_day, from_utc_text
 from lookup.bureau import Bureau
 from lookup.database import Record
-from lookup.entries import said_who
 from lookup.exception_sql import Asked, complete, limits_of
+from lookup.exception_trail import TELLERS, day_of, said_step, told_of
 from lookup.language import Text
+from lookup.levels import LEVELS
 from lookup.rates import Question, rates
 from lookup.reach import units_within
 from lookup.scores import share
@@ -29,12 +30,12 @@ PAGE = 50
 MOST = 1000
 Key = tuple[str, int]
 _TODAY, _AT_A_COUNTER, _NONE = Text("今天", "today"), Text("窗口评价", "At a counter"), Text("", "")
+_NOBODY = Text("（无记录）", "(not recorded)")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A list, as exceptions.toml explains it; ``author`` are the columns that tell who entered
-    what a row is about."""
+    """A list, as exceptions.toml explains it."""
 
     code: str
     name: Text
@@ -49,6 +50,7 @@ class Rule:
     until: str = "NULL"
     step: str = "''"
     n: str = "0"
+    was: str = "0"
     of: str = "cases"
     unit: str = "cases.unit"
     author: str = ""
@@ -63,8 +65,9 @@ class Rule:
         """What is read of a row."""
         return f"""{self.at} AS at, {self.id or f"{self.of}.id"} AS id,
             {self.since or self.at} AS since, {self.until} AS until, {self.step} AS step,
-            {self.n} AS n, {self.of}.officer, {self.of}.badge, cases.number, cases.kind,
-            unit.code AS unit, unit.name AS unit_name, {self.author or "NULL AS actor"}"""
+            {self.n} AS n, {self.was} AS was, {self.of}.officer, {self.of}.badge,
+            cases.number, cases.kind, unit.code AS unit, unit.name AS unit_name,
+            {self.author or "NULL"} AS actor"""
 
     def select(self, columns: str) -> str:
         """Columns of the rows within reach, of the period where it goes by one."""
@@ -117,6 +120,8 @@ def count(bureau: Bureau, rule: Rule, asked: Asked) -> int:
     """How many rows a list has; where more than MOST, one more than that."""
     if rule is _SHARE:
         return len(list(_shares(bureau, asked)))
+    if rule.code in TELLERS:
+        return len(list(islice(told_of(bureau, rule.code, asked), MOST + 1)))
     some = f"{rule.select('1 AS one')} LIMIT {MOST + 1}"
     sql, params = complete(bureau, asked, f"SELECT COUNT(*) AS n FROM ({some}) AS found")
     return int(bureau.db.rows(sql, **params)[0]["n"])
@@ -128,12 +133,20 @@ def page(
     """A page of a list, what is oldest first; and where the next begins, None after the last."""
     if rule is _SHARE:
         return list(_shares(bureau, asked)), None
+    if rule.code in TELLERS:
+        rows = list(islice(told_of(bureau, rule.code, asked, after), PAGE + 1))
+    else:
+        rows = _rows(bureau, rule, asked, after)
+    found = [_row(bureau, rule, one, asked) for one in rows]
+    return found[:PAGE], found[PAGE - 1].key if len(found) > PAGE else None
+
+
+def _rows(bureau: Bureau, rule: Rule, asked: Asked, after: Key | None) -> list[Record]:
     beyond = f"AND ({rule.key}) > (:after_at, :after_id)" if after else ""
     order = f"{beyond} ORDER BY {rule.key} LIMIT {PAGE + 1}"
     sql, params = complete(bureau, asked, f"{rule.select(rule.columns)} {order}")
     params |= dict(zip(("after_at", "after_id"), after or (), strict=False))
-    found = [_row(bureau, rule, one, asked) for one in bureau.db.rows(sql, **params)]
-    return found[:PAGE], found[PAGE - 1].key if len(found) > PAGE else None
+    return bureau.db.rows(sql, **params)
 
 
 def every(bureau: Bureau, rule: Rule, asked: Asked) -> Iterator[Row]:
@@ -142,34 +155,46 @@ def every(bureau: Bureau, rule: Rule, asked: Asked) -> Iterator[Row]:
         yield from _shares(bureau, asked)
         return
     ordered = f"{rule.select(rule.columns)} ORDER BY {rule.key}"
-    sql, params = complete(bureau, asked, ordered)
     with bureau.db.transaction(reading=True):
-        for one in bureau.db.each(sql, **params):
+        if rule.code in TELLERS:
+            rows = told_of(bureau, rule.code, asked)
+        else:
+            sql, params = complete(bureau, asked, ordered)
+            rows = bureau.db.each(sql, **params)
+        for one in rows:
             yield _row(bureau, rule, one, asked)
 
 
 def authors(bureau: Bureau, rule: Rule, asked: Asked) -> list[tuple[str, Text, int]]:
-    """Who entered how much of what a list holds, by the name of the unit, those with the most
-    first; nothing where a list does not tell."""
+    """Who did how much of what a list holds, by the name of the unit, those with the most first;
+    nothing where a list does not tell."""
+    if rule.code in TELLERS:
+        did = ((one["unit_name"], one["actor"]) for one in told_of(bureau, rule.code, asked))
+        most = sorted(Counter(did).items(), key=lambda one: (-one[1], one[0]))
+        return [(unit, _who(actor), n) for (unit, actor), n in most[:PAGE]]
     if not rule.author:
         return []
-    grouped = rule.select(f"unit.name AS unit_name, {rule.author}, COUNT(*) AS n")
+    grouped = rule.select(f"unit.name AS unit_name, {rule.author} AS actor, COUNT(*) AS n")
     names = f"unit.code, unit.name, {rule.author}"
     order = f"GROUP BY {names} ORDER BY n DESC, {names} LIMIT {PAGE}"
     sql, params = complete(bureau, asked, f"{grouped} {order}")
-    return [(one["unit_name"], _who(one), one["n"]) for one in bureau.db.rows(sql, **params)]
+    rows = bureau.db.rows(sql, **params)
+    return [(one["unit_name"], _who(one["actor"]), one["n"]) for one in rows]
 
 
 def _row(bureau: Bureau, rule: Rule, one: Record, asked: Asked) -> Row:
-    since = _day(one["since"])
-    until = _day(one["until"]) if one["until"] else beijing_day(asked.now)
+    since = day_of(one["since"])
+    until = day_of(one["until"]) if one["until"] else beijing_day(asked.now)
     told: dict[str, int | str | Text] = {
-        "step": _step(bureau, one),
+        "step": said_step(bureau, one["kind"], one["step"]),
         "since": since.isoformat(),
         "until": until.isoformat() if one["until"] else _TODAY,
         "days": said_span((until - since).days),
         "n": one["n"],
-        "who": _who(one),
+        "who": _who(one["actor"]),
+        "level": LEVELS.get(str(one["n"]), _NONE),
+        "former": LEVELS.get(str(one["was"]), _NONE),
+        "what": one.get("what", _NONE),
     }
     if rule.code == "hasty":
         taken = from_utc_text(one["until"]) - from_utc_text(one["since"])
@@ -183,22 +208,13 @@ def _row(bureau: Bureau, rule: Rule, one: Record, asked: Asked) -> Row:
     )
 
 
-def _day(kept: str) -> date:
-    return beijing_day(from_utc_text(kept)) if "T" in kept else date.fromisoformat(kept)
-
-
-def _who(one: Record) -> Text:
-    return said_who(one) if one["actor"] else Text("（无记录）", "(not recorded)")
+def _who(actor: str | None) -> Text:
+    return Text(actor, actor) if actor else _NOBODY
 
 
 def _kind(bureau: Bureau, code: str) -> Text:
     kind = bureau.kinds.get(code)
     return kind.name if kind else Text(code, code)
-
-
-def _step(bureau: Bureau, one: Record) -> Text:
-    kind, step = bureau.kinds.get(one["kind"] or ""), one["step"]
-    return kind.milestone(step).name if kind and kind.has_step(step) else Text(step, step)
 
 
 def _shares(bureau: Bureau, asked: Asked) -> Iterator[Row]:

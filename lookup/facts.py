@@ -127,7 +127,8 @@ _COMMENTS = f"""of_comments AS (
 _INSPECTIONS = """of_inspections AS (
     SELECT chosen.label, chosen.badge, COUNT(*) AS inspected,
         SUM(CASE WHEN EXISTS (SELECT 1 FROM finding WHERE inspected_id = inspected_case.id
-            AND found_at <= :cutoff) THEN 0 ELSE 1 END) AS sound
+            AND found_at <= :cutoff AND (withdrawn_at IS NULL OR withdrawn_at > :cutoff))
+            THEN 0 ELSE 1 END) AS sound
     FROM chosen JOIN inspected_case ON inspected_case.case_id = chosen.id
     WHERE reason IS NULL AND checked_at <= :cutoff GROUP BY chosen.label, chosen.badge
 )"""

@@ -9,6 +9,7 @@ from lookup.database import Database, Record
 from lookup.errors import Conflict, NotFound, Refused
 from lookup.language import Text
 from lookup.levels import LEVELS, TAGS
+from lookup.networks import is_own
 from lookup.parties import parties_of
 from lookup.records import CaseRefused
 from lookup.staff import Staff
@@ -157,9 +158,9 @@ def _replace(
     )
     [given] = ongoing.db.rows(
         """INSERT INTO rating (case_id, party_id, step, level, tags, unit, officer, badge, via,
-            form, rated_at, network)
+            form, rated_at, network, own_network)
         VALUES (:case_id, :party_id, :step, :level, :tags, :unit, :officer, :badge, :via,
-            :form, :at, :network) RETURNING *""",
+            :form, :at, :network, :own_network) RETURNING *""",
         **{name: milestone[name] for name in ("case_id", "step", "unit", "officer", "badge")},
         party_id=party_id,
         level=level,
@@ -168,5 +169,6 @@ def _replace(
         form=form,
         at=ongoing.at,
         network=ongoing.actor.network,
+        own_network=is_own(ongoing.db, ongoing.actor.network, ongoing.now),
     )
     return given

@@ -1,24 +1,26 @@
 """What everybody may read: of each quarter whose bulletin is published, what the bureau chose."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from io import BytesIO
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from lookup.database import Database, Record
+from lookup.editions import SAID, recorded, seal_of
 from lookup.exports import HEADS
-from lookup.figures import RATES, Rate, figures_from
+from lookup.figures import SHARES, figures_from
 from lookup.language import Text
 from lookup.oversight import Published
 from lookup.periods import Period, read_period
 from lookup.sheets import write_csv
 from lookup.suppression import KEPT_BACK, Cell, cell_of, cells_of
 
-_SATISFACTION = Rate("satisfied", "ratings")
+# These tell how many ratings there were, or how many were bad.
+_OF_RATINGS = frozenset(
+    ("participation", "callback_rate", "callbacks_kept_rate", "put_right_rate", "rerating_rate")
+)
 _COLUMNS = (
     *("period", "from", "to", "edition", "published_at", "cutoff", "definition", "unit"),
     *("unit_name", "figure", "shown", "part", "whole", "rate"),
@@ -80,26 +82,30 @@ def _rows(figures: Sequence[Figure]) -> Iterator[tuple[Any, ...]]:
 
 
 def open_periods(db: Database) -> list[str]:
-    """The codes of the quarters that there is something to read of, the latest first."""
-    rows = db.rows(
-        "SELECT DISTINCT period FROM bulletin WHERE state = 'published' ORDER BY period DESC"
-    )
-    return [row["period"] for row in rows]
+    """The codes of the quarters that by the record are published, the latest first."""
+    return sorted({period for period, _ in recorded(db)}, reverse=True)
 
 
 def open_quarters(db: Database, chosen: Published, periods: Sequence[str]) -> list[Quarter]:
-    """The quarters of some of those codes, the latest first."""
+    """The quarters of some of those codes, the latest first, without those of which an edition is
+    not what the record says was published."""
     named = {f"period{place}": code for place, code in enumerate(periods)}
     rows = db.rows(
-        f"""SELECT period, edition, published_at, data FROM bulletin
+        f"""SELECT {", ".join(SAID)} FROM bulletin
         WHERE state = 'published' AND period IN ({", ".join(f":{name}" for name in named) or "''"})
-        ORDER BY period DESC, edition""",
+        ORDER BY edition""",
         **named,
     )
-    return [
-        _quarter(chosen, tuple((row["edition"], row["published_at"], row["data"]) for row in found))
-        for _, found in groupby(rows, key=itemgetter("period"))
-    ]
+    told = {key: one["sheet"] for key, (_, one) in recorded(db).items()}
+    quarters = []
+    for code in sorted(periods, reverse=True):
+        found = [row for row in rows if row["period"] == code]
+        if found and {(code, row["edition"]): seal_of(row) for row in found} == {
+            key: seal for key, seal in told.items() if key[0] == code
+        }:
+            editions = ((row["edition"], row["published_at"], row["data"]) for row in found)
+            quarters.append(_quarter(chosen, tuple(editions)))
+    return quarters
 
 
 @lru_cache(maxsize=64)
@@ -121,26 +127,45 @@ def _figure(code: str, editions: Sequence[Record], chosen: Published) -> Figure:
     latest = editions[-1]
     units: Sequence[Line] = ()
     if chosen.by_unit:
-        columns = [_lines(code, one["units"], chosen.fewest) for one in editions]
+        columns = [_lines(code, one["units"], chosen) for one in editions]
         units = columns[-1]
         # Two editions that hide other cells could be held against each other.
         if len({tuple((one.unit, one.cell.shown) for one in column) for column in columns}) > 1:
             units = [Line(one.unit, one.name, KEPT_BACK) for one in units]
-    total = Line("", latest["unit_name"], cell_of(*_counts(code, latest["total"]), chosen.fewest))
+    [cell] = _cells(code, [latest["total"]], chosen, _alone)
+    total = Line("", latest["unit_name"], cell)
     return Figure(code, Text(**latest["definition_text"][code]), [total, *units])
 
 
-def _lines(code: str, units: Sequence[Record], fewest: int) -> list[Line]:
-    cells = cells_of([_counts(code, one) for one in units], fewest)
+def _lines(code: str, units: Sequence[Record], chosen: Published) -> list[Line]:
+    cells = _cells(code, units, chosen, cells_of)
     return [Line(one["unit"], one["name"], cell) for one, cell in zip(units, cells, strict=True)]
+
+
+def _alone(counts: Sequence[tuple[int, int]], fewest: int) -> list[Cell]:
+    return [cell_of(*one, fewest) for one in counts]
+
+
+def _cells(
+    code: str,
+    told: Sequence[Record],
+    chosen: Published,
+    shown: Callable[[Sequence[tuple[int, int]], int], list[Cell]],
+) -> list[Cell]:
+    """What is shown of a rate: where satisfaction is hidden, nothing that tells of ratings."""
+    cells = shown([_counts(code, one) for one in told], chosen.fewest)
+    if code not in _OF_RATINGS or "satisfaction" not in chosen.figures:
+        return cells
+    ratings = _cells("satisfaction", told, chosen, shown)
+    return [
+        cell if of_ratings.shown == "exact" else KEPT_BACK
+        for cell, of_ratings in zip(cells, ratings, strict=True)
+    ]
 
 
 def _counts(code: str, told: Record) -> tuple[int, int]:
     """Part and whole of a rate."""
-    rate, figures = (
-        RATES.get(code, _SATISFACTION),
-        figures_from(told["counts"], told["withheld"], 0),
-    )
+    rate, figures = SHARES[code], figures_from(told["counts"], told["withheld"], 0)
     return getattr(figures, rate.part), getattr(figures, rate.whole)
 
 

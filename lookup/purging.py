@@ -15,7 +15,7 @@ WHERE EXISTS (SELECT 1 FROM party WHERE case_id = cases.id AND forgotten_at IS N
     AND NOT EXISTS (SELECT 1 FROM callback WHERE case_id = cases.id AND closed_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM inspected_case JOIN finding
         ON finding.inspected_id = inspected_case.id
-        WHERE inspected_case.case_id = cases.id AND put_right_day IS NULL)
+        WHERE inspected_case.case_id = cases.id AND put_right_day IS NULL AND withdrawn_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM party JOIN comment ON comment.party_id = party.id
         WHERE party.case_id = cases.id AND made_at >= :at)"""
 

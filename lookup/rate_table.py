@@ -1,4 +1,4 @@
-"""Rates as a table for the terminal."""
+"""Rates, and a ranking on them, as a table for the terminal."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
@@ -8,6 +8,8 @@ from lookup.exports import GROUPS, HEADS, heading
 from lookup.figures import RATES, Figures
 from lookup.language import Language, Text, width
 from lookup.levels import POINTS
+from lookup.ranking import Ranked
+from lookup.ranking_sheet import Ranking
 from lookup.rates import Rates
 from lookup.vocabulary import WITHHELD_REASONS
 
@@ -15,6 +17,14 @@ _WIDEST = 120
 _WIDEST_LABEL = 36
 _GAP = "  "
 _NONE = "-"
+_RANKED = (
+    Text("层级", "Level"),
+    Text("名次", "Rank"),
+    Text("升降", "Moved"),
+    GROUPS["unit"],
+    Text("得分", "Score"),
+    HEADS["due"],
+)
 
 
 def as_table(rates: Rates, language: Language) -> str:
@@ -35,6 +45,27 @@ def as_table(rates: Rates, language: Language) -> str:
     blocks = _blocks(labels, groups)
     notes = "\n".join(note.said_in(language) for note in _notes(rates))
     return "\n\n".join([heading(rates).said_in(language), *map("\n".join, blocks), notes])
+
+
+def ranking_table(ranking: Ranking, language: Language) -> str:
+    """Where each unit stands on its level, how many places up or down, and of what score."""
+    rows = [[head.said_in(language) for head in _RANKED]]
+    rows += [_place(level, one) for level, one in ranking.rows]
+    columns = (
+        _aligned(
+            [_clipped(cell) for cell in cells], str.ljust if head == GROUPS["unit"] else str.rjust
+        )
+        for head, cells in zip(_RANKED, zip(*rows, strict=True), strict=True)
+    )
+    _, *notes = (note.said_in(language) for note in _notes(ranking.counted))
+    said = (heading(ranking.counted).said_in(language), *reduce(_beside, columns), *notes)
+    return "\n".join(said)
+
+
+def _place(level: int, one: Ranked) -> list[str]:
+    moved = _NONE if one.moved is None else f"{one.moved:+}" if one.moved else "0"
+    score = _NONE if one.score is None else f"{one.score:.2f}"
+    return [f"{level}", f"{one.rank or _NONE}", moved, one.name, score, f"{one.figures.due}"]
 
 
 Cell = Callable[[Figures], Text]

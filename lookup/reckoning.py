@@ -48,7 +48,7 @@ def start_clocks(
     """Write the clocks of a case that has none yet, and since when it stands still."""
     bureau.db.run(
         "UPDATE cases SET still_since = :since WHERE id = :id AND still_since <> :since",
-        since=_still_since(kind, reached),
+        since=still_since(kind, reached),
         id=case_id,
     )
     bureau.db.run_many(
@@ -57,11 +57,11 @@ def start_clocks(
             is_decision)
         VALUES (:case_id, :step, :start_day, :days, :due_day, :provisional, :extended,
             :decided_day, :void_step, :is_decision)""",
-        [row | {"case_id": case_id} for row in _clocks(kind, bureau.calendar, reached, extended)],
+        [row | {"case_id": case_id} for row in clocks_of(kind, bureau.calendar, reached, extended)],
     )
 
 
-def _still_since(kind: Kind, reached: Mapping[str, Record]) -> str:
+def still_since(kind: Kind, reached: Mapping[str, Record]) -> str:
     """The day of what came last in a case that was filed and has not ended; else blank. A kind
     without a filing decision needs none."""
     is_filed = _FILING in reached or not kind.has_step(_FILING)
@@ -70,7 +70,7 @@ def _still_since(kind: Kind, reached: Mapping[str, Record]) -> str:
     return max(str(row["happened_day"]) for row in reached.values())
 
 
-def _clocks(
+def clocks_of(
     kind: Kind, calendar: Calendar, reached: Mapping[str, Record], extended: Mapping[str, int]
 ) -> list[Record]:
     """The clocks that have started. One whose step another outcome has closed off (closure, by a

@@ -4,25 +4,20 @@ A file that is there is left alone, whoever wrote it: what is missing is written
 all, for its owner alone.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
-from lookup.beijing import beijing_day, utc_text
+from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
-from lookup.exports import Made, about, as_csv, as_json, as_xlsx
-from lookup.language import Text
+from lookup.exports import Made, as_csv, as_json, as_xlsx
 from lookup.periods import Period, quarter_of, read_period
-from lookup.ranking import rank
-from lookup.ranking_sheet import ranking_columns, ranking_row
+from lookup.ranking_sheet import FORMS, Ranking, ranking_of, write_ranking
 from lookup.rates import Question, Rates, rates
-from lookup.sheets import Row, Value, write_csv, write_xlsx
 from lookup.trail import Actor, change, head
-from lookup.units import tree_of
 from receipts.batch import replacing
 
 _log = logging.getLogger(__name__)
@@ -78,35 +73,12 @@ def _of_rates(bureau: Bureau, question: Question, made: Made) -> Iterator[tuple[
 
 
 def _of_ranking(bureau: Bureau, period: Period, made: Made) -> Iterator[tuple[str, Write]]:
-    stem, columns = f"ranking-{period.code}", ranking_columns(bureau.oversight.ranking)
-    names, title = [column.name for column in columns], Text("排名", "Ranking")
-
     @cache
-    def ranked() -> list[Row]:
-        return list(_rows(bureau, period))
+    def ranked() -> Ranking:
+        return ranking_of(bureau, period, None, None, made.at)
 
-    @cache
-    def counted() -> Rates:
-        return rates(bureau, Question(period.first, period.last), made.at)
+    def write(form: str, out: IO[bytes]) -> None:
+        write_ranking(ranked(), form, out, made)
 
-    def as_object() -> str:
-        told = {"period": period.code, "definition": counted().definition.name}
-        told |= {"cutoff": utc_text(made.at)}
-        rows = [dict(zip(names, row, strict=True)) for row in ranked()]
-        return json.dumps(told | {"rows": rows}, ensure_ascii=False, indent=2)
-
-    yield f"{stem}.csv", lambda out: write_csv(out, names, ranked())
-    yield (
-        f"{stem}.xlsx",
-        lambda out: write_xlsx(out, title, columns, ranked(), about(counted(), made)),
-    )
-    yield f"{stem}.json", lambda out: out.write(f"{as_object()}\n".encode())
-
-
-def _rows(bureau: Bureau, period: Period) -> Iterator[list[Value]]:
-    """The units of each level below the top, best first."""
-    for top in bureau.db.rows("SELECT code FROM unit WHERE parent IS NULL ORDER BY code"):
-        deepest = max(unit["depth"] for unit in tree_of(bureau.db, top["code"]))
-        for depth in range(1, deepest + 1):
-            for one in rank(bureau, period, top["code"], depth):
-                yield ranking_row(bureau.oversight.ranking, depth, one)
+    for form in FORMS:
+        yield f"ranking-{period.code}.{form}", partial(write, form)

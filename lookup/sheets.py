@@ -19,8 +19,13 @@ from lookup.cells import defuse
 from lookup.language import Text, width
 from lookup.vocabulary import Word
 
-# A fraction is a share, an instant is shown in Beijing time, a coded word is its code to programs
-# and is said in both languages to readers.
+
+class Score(float):
+    """A number of 100, to two places; any other fraction is a share."""
+
+
+# A float is a share or a Score, an instant is shown in Beijing time, a coded word is its code to
+# programs and is said in both languages to readers.
 Value = str | bool | int | float | date | datetime | Word | Text | None
 Row = Sequence[Value]
 
@@ -222,6 +227,7 @@ _CELLS: Mapping[type, tuple[str, Callable[[Any], Any], str]] = {
     Text: ("write_string", lambda text: _harmless("\n".join(text)), "General"),
     int: ("write_number", int, "#,##0"),
     float: ("write_number", float, "0.00%"),
+    Score: ("write_number", float, "0.00"),
     date: ("write_datetime", lambda day: day, "yyyy-mm-dd"),
     datetime: ("write_datetime", _in_beijing, "yyyy-mm-dd hh:mm:ss"),
 }

@@ -5,7 +5,7 @@ It is about a rate, a part of a whole, over disjoint units and all of them toget
 shown: it is nobody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,18 +43,30 @@ def cells_of(counts: Sequence[tuple[int, int]], fewest: int) -> list[Cell]:
     """The rates of units, (part, whole) each, to stand beside their total as `cell_of` shows it.
 
     One whole alone that is not shown is the total less the others, so the next smallest is kept
-    back with it. Where the sum still gives one away, as two do that make two, or is itself too
-    small, all units are.
+    back with it. All units are where the sum still gives one away, as two do that make two, or is
+    itself too small, and where none or all of what is hidden was done: it would be so of each.
     """
     wholes = [whole for _, whole in counts]
     hidden = _hidden(wholes, fewest)
     is_few = 0 < sum(wholes) < fewest
-    if is_few or _follows(hidden, sum(wholes[n] for n in hidden)):
+    if is_few or _is_told(counts, hidden) or _follows(hidden, sum(wholes[n] for n in hidden)):
         return [KEPT_BACK] * len(counts)
     cells = [cell_of(*one, fewest) for one in counts]
     return [
         KEPT_BACK if n in hidden and cell.shown == "exact" else cell for n, cell in enumerate(cells)
     ]
+
+
+def _is_told(counts: Sequence[tuple[int, int]], hidden: Iterable[int]) -> bool:
+    """Whether none or all of what is hidden was done, though that is not so of everything."""
+    part, whole = _sums(counts[n] for n in hidden)
+    done, everything = _sums(counts)
+    return whole > 0 and part in (0, whole) and done not in (0, everything)
+
+
+def _sums(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    pairs = list(counts)
+    return sum(part for part, _ in pairs), sum(whole for _, whole in pairs)
 
 
 def _hidden(wholes: Sequence[int], fewest: int) -> dict[int, Span]:

@@ -1,9 +1,9 @@
 """Figures kept ready as cases change, in the same transaction.
 
 What a case adds to the figures stands with it (``standing``). When it changes, the difference is
-added to the sums (``tally``) of its day, month and year of intake, once for its unit and once for
-its officer. What the mere passing of time changes, as a clock that runs out, is kept by its last
-day and the month of that (``tally_running``) and summed when read.
+added to the sums (``tally``) of its day, ten days, month and year of intake, once for its unit and
+once for its officer. What the mere passing of time changes, as a clock that runs out, is kept by
+its last day and the month of that (``tally_running``) and summed when read.
 """
 
 import json
@@ -22,6 +22,9 @@ ALWAYS = {"cutoff": "9999", "cutoff_day": "9999", "today": ""}
 _LABELS = ("unit", "kind", "officer", "badge")
 _PAGE = 2000
 _KEY = ("grain", "span", *_LABELS)
+# Of the spans that are summed, a year, a month, ten days (by their first digit) and a day, as they
+# begin the text of a day.
+_LENGTHS = (4, 7, 9, 10)
 
 Key = tuple[str, ...]
 Sums = dict[Key, Counter[str]]
@@ -160,7 +163,7 @@ def summed(*groups: tuple[Iterable[Record], int]) -> tuple[Sums, Sums]:
 
 def _keys(row: Record) -> Iterator[Key]:
     """Where a case is summed."""
-    for span in (row["day"], row["day"][:7], row["day"][:4]):
+    for span in (row["day"][:length] for length in _LENGTHS):
         yield "unit", span, row["unit"], row["kind"], "", ""
         yield "officer", span, row["unit"], "", row["officer"], row["badge"]
 
@@ -188,9 +191,9 @@ Spans = list[tuple[str, int]]
 
 
 def spans(first: date, last: date, *, years: bool) -> Spans:
-    """The fewest years (where wanted), months and days that make up a period: each with 1, or with
-    -1 where it is taken away again from one that reaches too far."""
-    return _spans(first, last, (4, 7, 10) if years else (7, 10))
+    """The fewest years (where wanted), months, tens of days and days that make up a period: each
+    with 1, or with -1 where it is taken away again from one that reaches too far."""
+    return _spans(first, last, _LENGTHS if years else _LENGTHS[1:])
 
 
 def _spans(first: date, last: date, lengths: Sequence[int]) -> Spans:
@@ -211,13 +214,17 @@ def _spans(first: date, last: date, lengths: Sequence[int]) -> Spans:
 
 
 def _bounds(day: date, length: int) -> tuple[date, date]:
-    """The first and last day of a day's year (4) or month (7), or that day."""
+    """The first and last day of a day's year (4), month (7) or ten days (9), or that day."""
     if length == 4:
         return date(day.year, 1, 1), date(day.year, 12, 31)
+    if length == 10:
+        return day, day
+    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    end = following - timedelta(days=1)
     if length == 7:
-        following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-        return day.replace(day=1), following - timedelta(days=1)
-    return day, day
+        return day.replace(day=1), end
+    tens = day.day // 10 * 10
+    return day.replace(day=max(tens, 1)), end.replace(day=min(tens + 9, end.day))
 
 
 def _listed(ids: Sequence[int]) -> tuple[str, dict[str, int]]:

@@ -1,12 +1,15 @@
-"""Bulletins as they are kept once they are published, without all that goes before."""
+"""Bulletins as they and the record are once they are published, without all that goes before."""
 
 import json
 from collections.abc import Mapping, Sequence
 
 from lookup.bureau import Bureau
 from lookup.definitions import defined
+from lookup.editions import PUBLISHED, digests
 from lookup.facts import FIGURES
 from lookup.periods import read_period
+from lookup.trail import change
+from tests.public_cases import CLERK
 
 Counts = Mapping[str, int]
 
@@ -31,14 +34,17 @@ def publish_row(
         "total": {"counts": total, "withheld": {"privacy": 3 * len(units)}},
         "units": told,
     }
-    bureau.db.run(
-        """INSERT INTO bulletin (period, edition, state, data, drafted_at, drafted_by, published_at)
-        VALUES (:period, :edition, 'published', :data, :at, 'test', :at)""",
-        period=period,
-        edition=edition,
-        data=json.dumps(data),
-        at=f"2026-10-{9 + edition:02}T01:00:00.000Z",
-    )
+    with change(bureau.db, CLERK) as ongoing:
+        [row] = ongoing.db.rows(
+            """INSERT INTO bulletin (period, edition, state, data, drafted_at, drafted_by,
+                published_at)
+            VALUES (:period, :edition, 'published', :data, :at, 'test', :at) RETURNING *""",
+            period=period,
+            edition=edition,
+            data=json.dumps(data),
+            at=f"2026-10-{9 + edition:02}T01:00:00.000Z",
+        )
+        ongoing.record(PUBLISHED, **digests(row))
 
 
 def _whole(counts: Counts) -> Counts:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.public_cases import put, site_of
 from tests.test_ranking import cases
 
 QUARTER = "period=2026-Q3"
-PAGES = ("/audit/", "/audit/ranking", "/audit/ranking.csv", "/audit/rates.csv")
+PAGES = ("/audit/", "/audit/ranking", "/audit/ranking.json", "/audit/rates.csv")
 _EXPORTS = "SELECT * FROM trail_entry WHERE action = 'cases.exported' ORDER BY position"
 _ROW = re.compile(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', re.S)
 
@@ -178,7 +179,16 @@ def test_the_ranking_shows_ties_movement_weights_and_who_has_too_few_cases(burea
     before = words(root.get("/audit/ranking?period=2026-Q2&depth=2").text)
     assert before.count("1 并列 上期无名次") == 2
     assert "这一级没有单位" in words(root.get(f"/audit/ranking?{QUARTER}&depth=7").text)
-    assert f"unit={SISTER}&amp;figure=lookup_rate&amp;part=whole" in page
+    assert f"unit={SISTER}&amp;back=" in page and "&amp;figure=lookup_rate&amp;part=whole" in page
+    [back] = set(re.findall(r"back=([^&\"]+)&amp;figure=lookup_rate", page))
+    behind = f"/audit/cases?{QUARTER}&unit={SISTER}&figure=lookup_rate&part=whole&back={back}"
+    assert f'href="/audit/ranking?{QUARTER}&amp;depth=2&amp;unit={BUREAU}"' in root.get(behind).text
+    # On paper stands what each figure counts, in full; the chart tells scores as the table does.
+    for path in ("/audit/", "/audit/ranking"):
+        on_paper = root.get(f"{path}?{QUARTER}").text.partition('<section class="onpaper">')[2]
+        assert "公开率 = 公开数 / 应公开数" in on_paper and "按期答复率 =" in on_paper
+    drawn = page[page.index("<svg") :]
+    assert ">55.56</text>" in drawn and ">100</text>" in drawn and "%" not in drawn
 
     answer = root.get(f"/audit/ranking.csv?{QUARTER}&depth=2")
     lines = rows_of_csv(answer.text)
@@ -188,10 +198,41 @@ def test_the_ranking_shows_ties_movement_weights_and_who_has_too_few_cases(burea
         (WEST, "", ""),
     ]
     assert [lines[1][name] for name in ("score", "lookup_rate_part", "lookup_rate_whole")] == [
-        *("0.5556", "1", "3"),
+        *("55.56", "1", "3"),
     ]
     assert {line["disclosure_rate_weight"] for line in lines} == {"2"}
+    assert "公开率 = 公开数 / 应公开数" in lines[-1]["definition_text"]
     assert answer.headers["Cache-Control"] == "no-store"
+    told = root.get(f"/audit/ranking.json?{QUARTER}&depth=2").get_json()
+    book = load_workbook(io.BytesIO(root.get(f"/audit/ranking.xlsx?{QUARTER}&depth=2").data))
+    heads, *cells = book.worksheets[0].iter_rows()
+    for line, row, cell in zip(lines, told["rows"], cells, strict=True):
+        assert {name: "" if one is None else str(one) for name, one in row.items()}.items() <= (
+            line.items()
+        )
+        assert [one.value for one in cell] == [*row.values()]
+    [score] = [cell for cell, head in zip(cells[0], heads, strict=True) if "100" in str(head.value)]
+    assert (score.value, score.number_format) == (100, "0.00")
+    assert root.get(f"/audit/ranking.exe?{QUARTER}").status_code == 404
+
+
+def test_the_command_ranks_each_level_as_the_page_does(bureau: Bureau, tmp_path: Path) -> None:
+    root = ranked(bureau)
+    run, out = root.client.application.test_cli_runner().invoke, tmp_path / "ranking.xlsx"
+    asked = ["ranking", "--from", "2026-07-01", "--to", "2026-09-30"]
+    told = run(args=asked).output
+    assert "Definition: daylight-1" in told
+    places = [line.split() for line in told.splitlines()]
+    assert ["2", "2", "-1", "锦江路派出所", "55.56", "3"] in places
+    assert ["2", "-", "-", "青羊宫派出所", "-", "1"] in places
+    options = ["--unit", EAST, "--depth", "1", "--format"]
+    found = json.loads(run(args=[*asked, *options, "json"]).output)
+    page = root.get(f"/audit/ranking.json?{QUARTER}&unit={EAST}").get_json()
+    assert found | {"cutoff": ""} == page | {"cutoff": ""}
+    assert run(args=[*asked, *options, "xlsx"]).exit_code == 1
+    assert run(args=[*asked, *options, "xlsx", "--out", str(out)]).exit_code == 0
+    assert load_workbook(out).worksheets[0].max_row == 3
+    assert run(args=[*asked, "--unit", "4242"]).exit_code == 1
 
 
 def test_cases_are_taken_away_without_people_and_that_is_recorded(

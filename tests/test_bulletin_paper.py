@@ -1,5 +1,6 @@
 """The bulletin on paper: of one unit or of thirty with long names, all of it within the margins."""
 
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -45,6 +46,7 @@ def bulletin(names: list[str], **more: Any) -> dict[str, Any]:
         "trend": [{"period": "2026-Q3"} | counted(cases, cases - 1)],
         "units": units,
         "ranking": ranking,
+        "further": [{"depth": 2, "units": units, "ranking": ranking}] if len(units) == 30 else [],
         "weights": [{"figure": "disclosure_rate", "weight": 7}],
         "least_cases": 10,
         "head": {"size": 123456, "root": "ab" * 32},
@@ -79,6 +81,7 @@ def test_nothing_leaves_the_margins_and_no_figure_is_left_out(names: list[str]) 
     row = bulletin(names)
     pdf = drawn(row)
     said, sheets = text_of(pdf), pages(pdf)
+    assert not re.search("[0-9]{2}\u200b|[/%]\u200b", run("pdftotext", "-", "-", given=pdf))
     for number, page in enumerate(sheets, 1):
         assert float(page.attrib["width"]) == pytest.approx(210 * POINTS, abs=0.1)
         words = page.findall("{*}word")

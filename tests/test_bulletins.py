@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lookup import bulletins
+from lookup import bulletins, editions
 from lookup.beijing import beijing_day
 from lookup.bulletin_sheet import sheet_of
 from lookup.bureau import Bureau
@@ -43,7 +43,8 @@ def bureau(bureau: Bureau) -> Bureau:
 
 @pytest.fixture
 def crew(bureau: Bureau) -> tuple[Staff, Staff]:
-    return hire(bureau, "auditor", "auditor", BUREAU), hire(bureau, "chief", "supervisor", BUREAU)
+    chief = hire(bureau, "chief", "supervisor", BUREAU)
+    return hire(bureau, "auditor", "auditor", BUREAU), replace(chief, badge="510124")
 
 
 def told(**told: str) -> dict[str, str]:
@@ -78,6 +79,7 @@ def test_a_bulletin_keeps_the_figures_of_the_moment_by_unit_and_in_words(
     put(bureau, "hidden", "2026-07-05 09:30", unit=WEST, withheld_reason="minor")
     asked = Question(QUARTER.first, QUARTER.last, unit=BUREAU)
     counted, ranked = rates(bureau, asked, NOW), rank(bureau, QUARTER, BUREAU, now=NOW)
+    below = rank(bureau, QUARTER, BUREAU, 2, NOW)
     made = bulletins.draft(bureau, auditor, "2026-Q3", told(foreword="请各单位对照。"), NOW)
     # What happens next changes no figure of it.
     cases(bureau, SISTER, "2026-07", "nn")
@@ -101,6 +103,13 @@ def test_a_bulletin_keeps_the_figures_of_the_moment_by_unit_and_in_words(
     assert [(one["unit"], one["rank"], one["score"], one["moved"]) for one in data["ranking"]] == [
         (one.unit, one.rank, one.score, one.moved) for one in ranked
     ]
+    [stations] = data["further"]
+    assert [(one["unit"], one["counts"]["disclosed"]) for one in stations["units"]] == [
+        *((STATION, 1), (SISTER, 2), (WEST, 2)),
+    ]
+    assert [(one["unit"], one["rank"], one["score"]) for one in stations["ranking"]] == [
+        (one.unit, one.rank, one.score) for one in below
+    ]
     assert (data["unit_name"], data["cutoff"]) == ("蓉江市公安局", "2026-10-09T01:02:03Z")
     assert data["period"] == {"code": "2026-Q3", "first": "2026-07-01", "last": "2026-09-30"}
     assert data["head"]["size"] < head(bureau.db).size
@@ -116,7 +125,14 @@ def test_a_bulletin_keeps_the_figures_of_the_moment_by_unit_and_in_words(
     assert not {"None", "nan"} & set(str(sheet).split())
     # The paper is drawn of these very words.
     paper = text_of(bulletins.paper(row))
-    for words in ("75.00%（6/8）", "请各单位对照。", "第1页，共", data["head"]["root"]):
+    for words in (
+        "75.00%（6/8）",
+        "下2级单位综合排名",
+        "下2级单位主要指标",
+        "请各单位对照。",
+        "第1页，共",
+        data["head"]["root"],
+    ):
         assert words in paper
     assert "草稿" not in paper
 
@@ -193,6 +209,7 @@ def test_from_the_first_draft_to_a_correction_and_a_row_that_somebody_altered(
             ("supervisor", EAST),
         )
     )
+    bureau.db.run("UPDATE staff SET badge = '510124' WHERE role = 'supervisor'")
     quarter = quarter_of(beijing_day(datetime.now(UTC))).before()
     day = quarter.first + timedelta(days=3)
     late = put(bureau, "A-1", f"{day} 09:30")
@@ -248,7 +265,7 @@ def test_from_the_first_draft_to_a_correction_and_a_row_that_somebody_altered(
     assert auditor.post(f"{corrected}/published", seen=seal).status_code == 303
     assert f'已有更正版：<a href="{corrected}">' in desk.get(made).text
     assert desk.get(f"{made}.pdf").data == pdf
-    assert bulletins.faults(bureau.db) == []
+    assert editions.faults(bureau.db) == []
 
     bureau.db.run("UPDATE bulletin SET foreword = 'x' WHERE edition = 1")
     bureau.db.run("UPDATE bulletin SET pdf = 'AAAA' WHERE edition = 2")
@@ -256,8 +273,63 @@ def test_from_the_first_draft_to_a_correction_and_a_row_that_somebody_altered(
         assert "与变动记录不符" in desk.get(path).text and desk.get(path).status_code == 404
         assert desk.get(f"{path}.pdf").status_code == 404
     bureau.db.run("DELETE FROM bulletin WHERE edition = 2")
-    assert [fault.en[:39] for fault in bulletins.faults(bureau.db)] == [
+    assert [fault.en[:39] for fault in editions.faults(bureau.db)] == [
         f"The bulletin {quarter.code}, edition {n}, is not" for n in (1, 2)
     ]
-    checked = site.test_cli_runner().invoke(args=["verify-trail"])
-    assert checked.exit_code == 1 and "edition 2" in checked.output
+    for command in ("verify-trail", "verify-rates"):
+        checked = site.test_cli_runner().invoke(args=[command])
+        assert checked.exit_code == 1 and "edition 2" in checked.output, command
+
+
+def test_what_is_published_is_published_once(bureau: Bureau, crew: tuple[Staff, Staff]) -> None:
+    auditor, chief = crew
+    draft = partial(bulletins.draft, bureau, auditor, "2026-Q3")
+    made = draft(NOTHING, NOW)
+    for who, act in ((chief, bulletins.approve), (auditor, bulletins.publish)):
+        step(act, bureau, who, made)
+    [published] = bureau.db.rows("SELECT * FROM bulletin")
+    entry = bulletins.find(bureau.db, auditor, made)["entry"]
+
+    # Set back by hand, it goes no step on.
+    for state, act, who in (
+        ("draft", bulletins.approve, chief),
+        ("approved", bulletins.publish, auditor),
+    ):
+        bureau.db.run("UPDATE bulletin SET state = :state", state=state)
+        with pytest.raises(Conflict, match="was altered since"):
+            step(act, bureau, who, made)
+        with pytest.raises(Conflict, match="was altered since"):
+            draft(NOTHING, NOW, bulletins.find(bureau.db, auditor, made)["seal"])
+        assert len(editions.faults(bureau.db)) == 1
+    # Nor is one corrected whose data is not what was published, or that is gone.
+    for data in ("not JSON", "{}"):
+        bureau.db.run("UPDATE bulletin SET state = 'published', data = :data", data=data)
+        with pytest.raises(Conflict, match="was altered since"):
+            draft(told(changed="x"), NOW)
+    bureau.db.run("DELETE FROM bulletin")
+    with pytest.raises(Conflict, match="was altered since"):
+        draft(NOTHING, NOW)
+
+    # Of two entries the first one counts, and the second is a fault.
+    names = ", ".join(published)
+    values = ", ".join(f":{name}" for name in published)
+    bureau.db.run(f"INSERT INTO bulletin ({names}) VALUES ({values})", **published)
+    assert editions.faults(bureau.db) == []
+    with change(bureau.db, CLERK, NOW) as ongoing:
+        ongoing.record(editions.PUBLISHED, **editions.digests(published | {"foreword": "x"}))
+    assert bulletins.find(bureau.db, auditor, made)["entry"] == entry
+    [fault] = editions.faults(bureau.db)
+    assert "more than once" in fault.en and verify(bureau.db) == []
+
+
+def test_a_new_name_or_a_second_account_makes_nobody_a_second_person(
+    bureau: Bureau, crew: tuple[Staff, Staff]
+) -> None:
+    auditor, chief = crew
+    made = bulletins.draft(bureau, auditor, "2026-Q3", NOTHING, NOW)
+    renamed = replace(auditor, role="supervisor", name="王 芳", badge="")
+    for same in (renamed, replace(chief, badge=auditor.badge)):
+        with pytest.raises(Refused, match="somebody else"):
+            step(bulletins.approve, bureau, same, made)
+    bureau.db.run("UPDATE staff SET badge = ''")
+    step(bulletins.approve, bureau, replace(chief, badge=""), made)

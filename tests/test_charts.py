@@ -137,10 +137,31 @@ def test_lines_are_told_apart_without_colour_and_bars_begin_at_nothing() -> None
     assert len({one.get("stroke-dasharray") for one in paths if one.get("stroke-dasharray")}) == 4
     assert len({one.get("d") for one in paths if one.get("transform")}) == 4
     assert sum(one.endswith(" 90%") for one in texts(root)) == 4
+    # What would lie below others is broader than they are.
+    lines = [float(one.get("stroke-width", "")) for one in paths if one.get("stroke-dasharray")]
+    marks = [one.get("transform", "").partition(") ")[2] for one in paths if one.get("transform")]
+    assert sorted(lines, reverse=True) == lines and len({*lines}) == len({*marks}) == 4
+    apart = [Series("a", [0.1, 0.2]), Series("b", [0.2, 0.1])]
+    paths = [*read(line_chart(["a", "b"], apart, "t", "s")).iter(f"{SVG}path")]
+    assert {one.get("stroke-width") for one in paths if one.get("stroke-dasharray")} == {"2"}
     root = read(bar_chart(["甲", "乙", "丙"], [0.999, 0.5, None], "t", "s"))
     long = [float(one.get("width", "")) for one in root.iter(f"{SVG}rect")]
     assert long[0] == pytest.approx(2 * long[1], rel=0.01) and long[2] == 0
     assert {"甲", "99.90%", "50%", "—", "0%", "100%"} <= set(texts(root))
+    # However small all of them are, a bar as long as the chart is the whole.
+    small = read(bar_chart(["甲"], [0.27], "t", "s"))
+    [(short, x)] = [
+        (float(bar.get("width", "")), float(bar.get("x", ""))) for bar in small.iter(f"{SVG}rect")
+    ]
+    end = next(one for one in small.iter(f"{SVG}text") if one.text == "100%")
+    assert short == pytest.approx(0.27 * (float(end.get("x", "")) - x), abs=0.1)
+    scores = texts(read(bar_chart(["甲", "乙"], [0.8562, 1], "t", "s", are_scores=True)))
+    assert {"85.62", "100.00", "0", "100"} <= set(scores) and "%" not in "".join(scores)
+    # A broad letter has its room.
+    broad = read(bar_chart(["U" * 90], [0.5], "t", "s"))
+    label, bar = next(broad.iter(f"{SVG}text"), None), next(broad.iter(f"{SVG}rect"))
+    shown = next(one for one in texts(broad) if "…" in one)
+    assert label is not None and len(shown) * 0.72 * 13 < float(bar.get("x", ""))
     # A long name keeps its ends, and a pointer shows the whole.
     name = "蓉江市公安局高新技术产业开发区公安分局第十二派出所"
     root = read(bar_chart([name], [0.5], "t", "s"))

@@ -1,5 +1,6 @@
 """The weekly digests: what they count, that they are made once, and that they never change."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from lookup.bureau import Bureau
 from lookup.digests import digests_of, make_digests, open_digest
 from lookup.errors import NotFound
+from lookup.supervision_recount import faults
 from tests.office import BUREAU, EAST, SISTER, STATION, WEST, at_work
 from tests.public_cases import put, site_of
 from tests.test_sending import at_once
@@ -52,8 +54,15 @@ def test_two_workers_make_them_once(bureau: Bureau) -> None:
     at_once(bureau, 3, lambda: make_digests(bureau, MONDAY))
     assert len(bureau.db.rows("SELECT * FROM digest")) == 6
     entries = bureau.db.rows("SELECT detail FROM trail_entry WHERE action = 'digests.made'")
-    assert [one["detail"] for one in entries] == [
-        '{"from":"2026-11-16","to":"2026-11-22","units":6}'
+    [told] = [json.loads(one["detail"]) for one in entries]
+    assert (told["from"], told["to"], told["units"]) == ("2026-11-16", "2026-11-22", 6)
+    # Each goes with the record until somebody alters it.
+    assert (len(told["sealed"]), faults(bureau.db)) == (6, [])
+    bureau.db.run("UPDATE digest SET data = data || ' ' WHERE unit = :unit", unit=WEST)
+    bureau.db.run("DELETE FROM digest WHERE unit = :unit", unit=EAST)
+    assert [one.en for one in faults(bureau.db)] == [
+        f"The digest of unit {unit} for the week from 2026-11-16 is not what the record says."
+        for unit in (EAST, WEST)
     ]
 
 
@@ -72,5 +81,9 @@ def test_they_are_shown_to_whoever_audits_the_unit(town: Bureau) -> None:
         other = at_work(town, role, app=app)
         assert other.get("/audit/digests/").status_code == status
         assert other.get(f"/audit/digests/{ids[STATION]}").status_code == status
+    assert "was altered since" not in shown
+    for data in ("REPLACE(data, '2', '3')", "''"):
+        town.db.run(f"UPDATE digest SET data = {data}")
+        assert "was altered since" in chief.get(f"/audit/digests/{ids[STATION]}").text
     with pytest.raises(NotFound):
         open_digest(town.db, WEST, ids[STATION])

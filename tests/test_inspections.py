@@ -26,6 +26,7 @@ from lookup.rates import Question, rates
 from lookup.records import CaseRefused
 from lookup.recount import verify
 from lookup.staff import Staff
+from lookup.supervision_recount import faults
 from lookup.trail import change
 from tests.office import BUREAU, EAST, SISTER, STATION, WEST, Browser, browser_of, hire
 from tests.public_cases import days_ago, put, site_of
@@ -85,7 +86,7 @@ def counted(bureau: Bureau, unit: str | None = None) -> tuple[int, int, float | 
     kept = rates(bureau, asked, NOW).total.figures
     anew = rates(bureau, replace(asked, cutoff=NOW + timedelta(days=99))).total.figures
     assert (kept.inspected, kept.sound) == (anew.inspected, anew.sound)
-    assert verify(bureau.db) == []
+    assert verify(bureau.db) == faults(bureau.db) == []
     return kept.inspected, kept.sound, kept.sound_rate
 
 
@@ -97,44 +98,60 @@ def test_a_draw_can_be_done_again_by_anybody_with_a_hash_alone(bureau: Bureau) -
     inspection, is_new = drawn_by(bureau, who, 3, "\uff11号 清风")
     assert is_new
     row, cases = open_inspection(bureau.db, who, inspection, TODAY)
-    assert row["seed"] == "1号 清风"  # narrowed, as it is shown
+    # Narrowed, as it is shown; and with an end that nobody knew who chose the word.
+    assert re.fullmatch("1号 清风-[0-9a-f]{16}", row["seed"])
 
     expected = []
     for unit, size in sorted(OF_UNIT.items()):
         numbers = [f"{unit}-{n}" for n in range(size)]
-        numbers.sort(key=lambda one: hashlib.sha256(f"1号 清风:{one}".encode()).hexdigest())
+        numbers.sort(key=lambda one: hashlib.sha256(f"{row['seed']}:{one}".encode()).hexdigest())
         expected += [(unit, n + 1, size, one) for n, one in enumerate(numbers[:3])]
     told = [(one["unit"], one["place"], one["among"], one["number"]) for one in cases]
     assert told == expected
 
-    # Once more it answers with the former one; any other draw is another, by a seed of its own.
-    assert drawn_by(bureau, auditor(bureau, "second"), 3, " 1号 清风") == (inspection, False)
-    other, _ = drawn_by(bureau, who, 3)
-    last, _ = drawn_by(bureau, who, 3)
+    # While its cases are unchecked, whatever else is asked of these units and days gives no other.
+    second = auditor(bureau, "second")
+    for unit, months in ((BUREAU, "2026-Q3"), (STATION, "2026-08"), (EAST, "2026")):
+        asked = (unit, read_period(months), 4, "another word", NOW)
+        assert inspections.draw(bureau, second, *asked) == (inspection, False)
+    later, is_new = inspections.draw(bureau, who, BUREAU, read_period("2026-10"), 3, now=NOW)
+    own, _ = drawn_by(bureau, auditor(bureau, "east", EAST), 3, unit=EAST)
+    for row in cases:
+        if row["unit"] == WEST:
+            check(bureau, who, row)
+    again, _ = drawn_by(bureau, who, 3, unit=WEST)
     found, further = list_inspections(bureau.db, who, TODAY)
-    assert [one["id"] for one in found] == [last, other, inspection]
-    assert further is None
-    assert len({one["seed"] for one in found}) == 3
+    assert [one["id"] for one in found] == [later, again, own, inspection]
+    assert (is_new, further, len({one["seed"] for one in found})) == (True, None, 4)
     assert re.fullmatch("[0-9a-f]{16}", found[0]["seed"])
     [entry, *_] = bureau.db.rows("SELECT * FROM trail_entry WHERE action = 'inspection.drawn'")
-    assert json.loads(entry["detail"]) == {
-        **{"inspection": inspection, "unit": BUREAU, "per_unit": 3, "seed": "1号 清风"},
-        **{"from": "2026-07-01", "to": "2026-09-30", "cases": 7},
+    told = json.loads(entry["detail"])
+    assert len(told.pop("sealed")) == 64
+    assert told == {
+        **{"inspection": inspection, "unit": BUREAU, "by_unit": BUREAU, "per_unit": 3},
+        **{"from": "2026-07-01", "to": "2026-09-30", "cases": 7, "seed": found[3]["seed"]},
     }
-    assert trail.verify(bureau.db) == []
+    assert trail.verify(bureau.db) == faults(bureau.db) == []
 
     before = len(bureau.db.rows("SELECT id FROM inspection"))
     assert refused(lambda: drawn_by(bureau, who, 0)) == ["per_unit"]
     assert refused(lambda: drawn_by(bureau, who, 101)) == ["per_unit"]
     long_ago = read_period("2019")
     assert refused(lambda: inspections.draw(bureau, who, BUREAU, long_ago, 3)) == ["period"]
+    # Nobody draws of his own unit, but of the one that has none above it.
+    assert refused(lambda: drawn_by(bureau, auditor(bureau, "own", WEST), 3, unit=WEST)) == [
+        "period"
+    ]
     for unit in (WEST, "gone"):
         with pytest.raises(NotFound):
             drawn_by(bureau, auditor(bureau, f"east.{unit}", EAST), 3, unit=unit)
     assert len(bureau.db.rows("SELECT id FROM inspection")) == before
+    put(bureau, "top", "2025-08-03 09:00", now=NOW, unit=BUREAU, **OFFICER)
+    top, _ = inspections.draw(bureau, who, BUREAU, read_period("2025"), 3, now=NOW)
+    assert [one["number"] for one in cases_of(bureau, who, top)] == ["top"]
 
 
-def test_two_who_make_the_same_draw_at_once_get_one(bureau: Bureau) -> None:
+def test_two_who_draw_at_once_get_one(bureau: Bureau) -> None:
     town(bureau)
     crew = [auditor(bureau, f"audit{n}") for n in range(4)]
 
@@ -176,6 +193,16 @@ def test_a_sheet_is_filled_in_changed_and_counted(bureau: Bureau) -> None:
         ("clock", "超期未办、延期无审批", "2026-12-16"),
         ("other", "其他问题", "2026-12-17"),
     ]
+    # What was withdrawn stays as that, and counts where it counted.
+    gone = [
+        (one["item"], one["withdrawn_at"][:10], one["withdrawn_by"]) for one in row["withdrawn"]
+    ]
+    assert gone == [("dates", "2026-11-26", who.actor.name)]
+    check(bureau, who, other, "dates", seen=True, now=later)
+    check(bureau, who, other, seen=True, now=later + timedelta(days=1))
+    for days, sound in ((0, 5), (5, 3), (6, 4)):
+        then = Question(QUARTER.first, QUARTER.last, cutoff=NOW + timedelta(days=days, hours=1))
+        assert rates(bureau, then, NOW).total.figures.sound == sound
     # It counts from when it was first checked.
     assert (row["checked_at"], row["checked_by"]) == ("2026-11-20T01:02:03Z", who.actor.name)
     assert counted(bureau) == (5, 4, 0.8)
@@ -188,13 +215,15 @@ def test_a_sheet_is_filled_in_changed_and_counted(bureau: Bureau) -> None:
             AND case_number = :number ORDER BY position""",
         number=first["number"],
     )
-    assert [json.loads(one["detail"]) for one in entries] == [
+    details = [json.loads(one["detail"]) for one in entries]
+    assert len({one.pop("sealed") for one in details}) == 3
+    assert details == [
         {"inspection": inspection, "sound": 1},
         {"inspection": inspection, "items": ["dates", "clock"]},
         {"inspection": inspection, "items": ["clock", "other"]},
     ]
     words = f"抽查案件：抽查第 {inspection} 号；问题：超期未办、延期无审批、其他问题"
-    assert said_entry(bureau, entries[-1]).zh == words
+    assert said_entry(bureau, entries[-1]).zh.startswith(f"{words}；内容摘要 ")
 
     # Nobody checks what he had a hand in: now, or at a milestone; nor what is out of reach.
     himself = auditor(bureau, "himself", name="陈警官")
@@ -205,6 +234,47 @@ def test_a_sheet_is_filled_in_changed_and_counted(bureau: Bureau) -> None:
     assert refused(lambda: check(bureau, himself, other)) == ["own"]
     with pytest.raises(NotFound):
         check(bureau, auditor(bureau, "west", WEST), other)
+    # Nor does the unit that is inspected undo what was found; it sees it.
+    local = auditor(bureau, "local", first["unit"])
+    assert refused(lambda: check(bureau, local, first, seen=True)) == ["own"]
+    assert [one["may_check"] for one in cases_of(bureau, local, inspection)] == [False] * 2
+
+
+def test_what_is_altered_by_hand_does_not_go_with_the_record(bureau: Bureau) -> None:
+    town(bureau)
+    who, chief = auditor(bureau), hire(bureau, "chief", "supervisor", STATION, "周主任")
+    first, _ = drawn_by(bureau, who, 5, unit=STATION)
+    rows = cases_of(bureau, who, first)
+    for row in rows:
+        check(bureau, who, row, "dates")
+    act(bureau, chief, inspections.put_right, rows[2]["id"], "dates", "已更正")
+    other, _ = drawn_by(bureau, who, 1, unit=SISTER)
+    last, _ = drawn_by(bureau, who, 1, unit=WEST)
+    assert faults(bureau.db) == []
+    for sql, one in (
+        ("UPDATE inspected_case SET note = '无误' WHERE id = :id", rows[0]["id"]),
+        ("DELETE FROM finding WHERE inspected_id = :id", rows[1]["id"]),
+        ("UPDATE finding SET remedy = '没有错' WHERE inspected_id = :id", rows[2]["id"]),
+        ("UPDATE finding SET withdrawn_at = found_at WHERE inspected_id = :id", rows[3]["id"]),
+        ("UPDATE inspection SET seed = '清风' WHERE id = :id", other),
+        ("DELETE FROM inspected_case WHERE inspection_id = :id", last),
+        ("DELETE FROM inspection WHERE id = :id", last),
+    ):
+        bureau.db.run(sql, id=one)
+    assert sorted(one.en for one in faults(bureau.db)) == sorted(
+        [
+            *(
+                f"Inspection {first}, case {row['number']}: what was found or put right is not "
+                "what the record says."
+                for row in rows[:4]
+            ),
+            *(
+                f"Inspection {one}: its cases, or how they were drawn, are not what the record "
+                "says."
+                for one in (other, last)
+            ),
+        ]
+    )
 
 
 def test_what_was_found_is_put_right_in_time_or_late_and_then_the_sheet_stands(
@@ -331,8 +401,8 @@ def test_the_pages_draw_check_print_and_put_right(bureau: Bureau) -> None:
     here = made.headers["Location"]
     assert (made.status_code, desk.post(list_page, **sent).headers["Location"]) == (303, here)
     shown = desk.get(here).text
-    assert "此前已经做过" in shown
-    assert "“清风:案件编号”的 SHA-256" in shown
+    assert "没有另抽" in shown
+    assert re.search(r"“清风-[0-9a-f]{16}:案件编号”的 SHA-256", shown)
     assert "抽 1 件，当时共 2 件" in shown
     first, second = re.findall(rf'href="({here}/\d+)"', shown)
     paper = desk.get(f"{here}/sheets").text
@@ -366,21 +436,23 @@ def test_the_pages_draw_check_print_and_put_right(bureau: Bureau) -> None:
     assert "已更正" in station.get(first).text
     assert re.search(r"\d{4}-\d\d-\d\d 整改", desk.get(here).text)
     assert 'type="checkbox"' not in desk.get(first).text  # the sheet stands
+    desk.post(second, item=["dates"], note="不符", seen="1")
+    desk.post(second, note="", seen="1")
+    assert "已撤回的问题" in desk.get(second).text
     assert "本案" not in desk.get("/audit/inspections/?list=open&lang=en").text
 
 
 def test_long_lists_go_on_page_by_page(bureau: Bureau) -> None:
     town(bureau)
     who = auditor(bureau)
-    made = [drawn_by(bureau, who, 1, f"seed {n}", unit=WEST)[0] for n in range(PAGE + 2)]
+    made = []
+    for _ in range(PAGE + 2):  # the next is drawn once the one before is checked
+        made.append(drawn_by(bureau, who, 1, unit=WEST)[0])
+        check(bureau, who, cases_of(bureau, who, made[-1])[0], "dates")
     first, after = list_inspections(bureau.db, who, TODAY)
     rest, end = list_inspections(bureau.db, who, TODAY, after)
     assert [one["id"] for one in first + rest] == made[::-1]
     assert (len(rest), end) == (2, None)
-    with change(bureau.db, who.actor, NOW) as ongoing:
-        for inspection in made:
-            (row,) = cases_of(bureau, who, inspection)
-            inspections.check(bureau, ongoing, who, row["id"], ["dates"], "不符")
     found, after = list_open(bureau.db, who, TODAY)
     rest, end = list_open(bureau.db, who, TODAY, after)
     assert [one["inspection_id"] for one in found + rest] == made

@@ -6,17 +6,17 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lookup import bulletins
 from lookup.bureau import Bureau
+from lookup.editions import faults
 from lookup.open_figures import open_quarters
 from lookup.oversight import Published
 from lookup.suppression import Cell, cell_of, cells_of
@@ -49,9 +49,14 @@ def _plus(one: Iterable[Pair], other: Iterable[Pair]) -> set[Pair]:
     return {(a + c, b + d) for a, b in one for c, d in other}
 
 
-_COUNTS = st.integers(0, 3 * FEWEST).flatmap(
-    lambda whole: st.tuples(st.integers(0, whole), st.just(whole))
-)
+def _tables(units: int, most: int, least: Pair = (0, 0)) -> Iterator[list[Pair]]:
+    """All tables of so many units over at most so many cases, whatever the order of the units."""
+    if not units:
+        yield []
+    for whole in range(least[1], most // units + 1 if units else 0):
+        for part in range(least[0] if whole == least[1] else 0, whole + 1):
+            for rest in _tables(units - 1, most - whole, (part, whole)):
+                yield [(part, whole), *rest]
 
 
 def _left(possible: list[set[Pair]], totals: set[Pair]) -> list[set[Pair]]:
@@ -68,22 +73,68 @@ def _left(possible: list[set[Pair]], totals: set[Pair]) -> list[set[Pair]]:
     ] + [before[-1] & totals]
 
 
-@settings(max_examples=100)
-@given(st.lists(_COUNTS, min_size=1, max_size=3))
-def test_how_many_a_few_are_does_not_follow_from_what_is_shown(counts: list[Pair]) -> None:
+def _tell(counts: list[Pair]) -> set[str]:
+    """What can be reckoned of a table that is not to be known."""
     summed = sum(part for part, _ in counts), sum(whole for _, whole in counts)
     cells, total = cells_of(counts, FEWEST), cell_of(*summed, FEWEST)
-    # Other rates may show the whole.
+    # Other rates over the same wholes may show more of them; for the parts, all of them.
     nought = [one.whole for one in cells_of([(0, whole) for _, whole in counts], FEWEST)]
     most = max(summed[1], 2 * FEWEST)
     possible = [_possible(one, known, most) for one, known in zip(cells, nought, strict=True)]
     totals = _possible(total, cell_of(0, summed[1], FEWEST).whole, most)
-    for true, among in zip([*counts, summed], _left(possible, totals), strict=True):
-        assert true in among
+    known = [_possible(one, pair[1], most) for one, pair in zip(cells, counts, strict=True)]
+    of_wholes, of_parts = _left(possible, totals), _left(known, _possible(total, summed[1], most))
+    told = set()
+    for true, among, parts in zip([*counts, summed], of_wholes, of_parts, strict=True):
+        assert true in among and true in parts
         if 0 < true[1] < FEWEST:
-            assert len({whole for _, whole in among}) > 1, (cells, total)
-            # That none were done is known where none were in all that is hidden: nought is nobody.
-            assert true[0] == 0 or len({part for part, _ in among}) > 1, (cells, total)
+            told |= {"whole"} if len({whole for _, whole in among}) == 1 else set()
+            # Where none or all of everything was done, the total says so of each.
+            is_open = total.shown == "exact" and summed[0] in (0, summed[1])
+            told |= {"part"} if len(parts) == 1 and not is_open else set()
+    return told
+
+
+def test_how_many_a_few_are_and_their_rate_do_not_follow_from_what_is_shown() -> None:
+    tables = [one for units in (1, 2, 3) for one in _tables(units, 3 * FEWEST)]
+    assert len(tables) > 1000
+    assert [one for one in tables if _tell(one)] == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_where_satisfaction_is_hidden_nothing_tells_of_ratings(bureau: Bureau) -> None:
+    names, bad = ("甲所", "乙所", "丙所"), {"level_1": 12}
+    for quarter, given in (
+        ("2026-Q1", ({"level_1": 1}, bad | {"level_5": 1}, {"level_5": 30})),
+        ("2026-Q2", ({"level_1": 1}, bad, {"level_5": 30})),  # 0 of the 13 that are hidden
+        ("2026-Q3", ({"level_5": 1}, {"level_1": 1}, {"level_5": 30})),  # two that make two
+        ("2026-Q4", ({"level_1": 2}, {"level_3": 3}, {"level_5": 1})),
+    ):
+        rows = [
+            {"taken_in": 40, "rated": sum(one.values()), "callbacks": one.get("level_1", 0)} | one
+            for one in given
+        ]
+        publish_row(bureau, quarter, [*zip(names, rows, strict=True)])
+    hidden, some = ("kept_back", None), {"甲所": ("few", None), "乙所": ("kept_back", None)}
+    every = dict.fromkeys(names, hidden)
+    for quarter, figure, total, units in (
+        ("2026-Q1", "satisfaction", ("exact", 31), some | {"丙所": ("exact", 30)}),
+        ("2026-Q1", "participation", ("exact", 44), every | {"丙所": ("exact", 30)}),
+        ("2026-Q2", "satisfaction", ("exact", 30), every),
+        ("2026-Q2", "participation", ("exact", 43), every),
+        ("2026-Q1", "callback_rate", ("exact", 0), every | {"丙所": ("exact", 0)}),
+        ("2026-Q2", "callback_rate", ("exact", 0), every),
+        ("2026-Q3", "satisfaction", ("exact", 31), every),
+        ("2026-Q3", "participation", ("exact", 32), every),
+        ("2026-Q4", "satisfaction", ("few", None), every),
+        ("2026-Q4", "participation", hidden, every),
+    ):
+        shown = _cells(bureau, quarter, figure)
+        assert shown == {"蓉江市公安局": total} | units, (quarter, figure)
+    # Where ratings are not shown, nothing is told of them.
+    alone = Published(fewest=10, by_unit=True, figures=("participation",))
+    [last] = open_quarters(bureau.db, alone, ["2026-Q4"])
+    assert [line.cell.part for line in last.figures[0].lines] == [6, 2, 3, 1]
 
 
 def _shown(counts: list[Pair]) -> list[str]:
@@ -96,6 +147,10 @@ def test_what_is_hidden_takes_as_little_with_it_as_it_can() -> None:
     # One alone takes the next smallest with it; two hide each other, but not two that make two.
     assert _shown([large, (3, 4), (70, 90)]) == ["exact", "few", "kept_back"]
     assert _shown([large, (3, 4), (2, 5)]) == ["exact", "few", "few"]
+    # None of those hidden, or all of them: then it was none, or all, of each.
+    assert _shown([(30, 30), (0, 1), (0, 12)]) == ["kept_back"] * 3
+    assert _shown([large, (3, 3), (5, 5)]) == ["kept_back"] * 3
+    assert _shown([(30, 30), (3, 3), (5, 5)]) == ["exact", "few", "few"]
     assert _shown([large, (0, 1), (1, 1)]) == ["kept_back"] * 3
     assert _shown([large, (88, 90), (0, 95), (10, 10)]) == ["exact"] * 4
     assert _shown([(3, 5), (0, 4)]) == ["kept_back"] * 2
@@ -243,13 +298,48 @@ def test_a_correction_cannot_be_held_against_what_it_corrects(bureau: Bureau) ->
     assert [len(one.lines) for one in quarter.figures] == [1]
 
 
+def test_what_is_not_as_it_was_published_is_not_shown(bureau: Bureau) -> None:
+    publish_row(bureau, "2026-Q2", UNITS[:2])
+    publish_row(bureau, "2026-Q3", UNITS)
+    publish_row(bureau, "2026-Q3", UNITS, edition=2)
+    reader = site_of(bureau).test_client()
+    forged = "(period, edition, state, data, drafted_at, drafted_by, published_at)"
+    for altered in (
+        """UPDATE bulletin SET data = REPLACE(data, '"disclosed": 400', '"disclosed": 440')
+        WHERE edition = 2""",
+        "UPDATE bulletin SET data = '{}' WHERE edition = 1 AND period = '2026-Q3'",
+        "UPDATE bulletin SET data = 'not JSON' WHERE period = '2026-Q3'",
+        "UPDATE bulletin SET published_at = NULL WHERE edition = 2",
+        "UPDATE bulletin SET state = 'draft' WHERE edition = 2",
+        "UPDATE bulletin SET period = 'x' WHERE edition = 2",
+        "DELETE FROM bulletin WHERE period = '2026-Q3'",
+        f"""INSERT INTO bulletin {forged}
+        SELECT period, 3, state, data, drafted_at, drafted_by, published_at
+        FROM bulletin WHERE edition = 2""",
+    ):
+        with bureau.db.rehearsal():
+            bureau.db.run(altered)
+            page = reader.get("/open").text
+            assert "2026年第三季度" in page and "正在核对，暂不提供" in page, altered
+            assert " / 667" not in page and "400 / 450" in reader.get("/open?period=2026-Q2").text
+            told = reader.get("/open.json").get_json()
+            assert told["periods"] == ["2026-Q2"], altered
+            assert {one["period"] for one in told["rates"]} == {"2026-Q2"}
+            assert "2026-Q3" not in reader.get("/open.csv").text
+            assert faults(bureau.db), altered
+    # One of a quarter that was never published is not even named.
+    bureau.db.run(f"INSERT INTO bulletin {forged} VALUES ('x', 1, 'published', '', '', '', '')")
+    assert reader.get("/open.json?period=x").get_json()["periods"] == ["2026-Q3", "2026-Q2"]
+    assert " / 667" in reader.get("/open").text and len(faults(bureau.db)) == 1
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_bulletin_as_it_is_made_is_what_is_shown(bureau: Bureau) -> None:
     for n in range(12):
         put(bureau, f"A{n}", "2026-08-03 09:30", now=datetime(2026, 8, 3, 2, n, tzinfo=UTC))
     put(bureau, "B", "2026-08-03 09:30", now=datetime(2026, 8, 3, 3, tzinfo=UTC), unit="5101040201")
     auditor = hire(bureau, "auditor", "auditor", BUREAU)
-    chief = hire(bureau, "chief", "supervisor", BUREAU)
+    chief = replace(hire(bureau, "chief", "supervisor", BUREAU), badge="510124")
     now, told = datetime(2026, 10, 8, 1, tzinfo=UTC), {"foreword": "", "changed": ""}
     made = bulletins.draft(bureau, auditor, "2026-Q3", told, now)
 

@@ -223,8 +223,9 @@ def inspect(bureau: Bureau, number: str, now: datetime, findings: int) -> None:
     with change(bureau.db, Actor("钱督察", "desk"), now) as ongoing:
         case = require_case(bureau.db, number)
         [drawn] = ongoing.db.rows(
-            """INSERT INTO inspection (unit, first_day, last_day, per_unit, seed, sheet, drawn_at,
-                drawn_by) VALUES (:unit, '', '', 1, :seed, '{}', :at, '') RETURNING id""",
+            """INSERT INTO inspection (unit, by_unit, first_day, last_day, per_unit, seed, sheet,
+                drawn_at, drawn_by)
+            VALUES (:unit, :unit, '', '', 1, :seed, '{}', :at, '') RETURNING id""",
             unit=case["unit"],
             seed=secrets.token_hex(4),
             at=ongoing.at,

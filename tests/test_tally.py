@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lookup import purging, withholding
+from lookup import attested, purging, withholding
 from lookup.beijing import beijing_day
 from lookup.bureau import Bureau
 from lookup.callbacks import attempt, close, open_sample
@@ -267,6 +267,7 @@ def test_after_any_history_the_figures_are_those_of_the_cases(
         if seed % max(10, HISTORIES // 10) == 4:
             assert verify(bureau.db) == []
     assert verify(bureau.db) == []
+    assert attested.verify(bureau) == []
     agree(bureau)
     print(f"{HISTORIES} histories on {bureau.db.engine}: {dict(done)}")
     # Each kind of thing must have happened, not only been refused.
@@ -301,6 +302,7 @@ def test_writers_at_the_same_time_lose_no_difference(
         thread.join()
     assert faults == []
     assert verify(bureau.db) == []
+    assert attested.verify(bureau) == []
     agree(bureau)
 
 
@@ -354,7 +356,8 @@ def test_a_database_from_before_is_caught_up(bureau: Bureau) -> None:
         ("2024-02-29", "2024-02-29", "2024-02-29"),
         ("2023-12-01", "2026-01-01", "2023-12 2024 2025 2026-01-01"),
         ("2026-02-02", "2026-02-28", "2026-02 -2026-02-01"),
-        ("2025-02-01", "2026-11-29", "2025 -2025-01 2026 -2026-11-30 -2026-12"),
+        ("2025-02-01", "2026-11-29", "2025 -2025-01 2026 -2026-11-3 -2026-12"),
+        ("2026-03-12", "2026-05-31", "2026-03 -2026-03-0 -2026-03-10 -2026-03-11 2026-04 2026-05"),
     ],
 )
 def test_a_period_is_made_up_of_as_few_spans_as_can_be(

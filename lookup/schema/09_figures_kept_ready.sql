@@ -52,7 +52,7 @@ CREATE INDEX standing_amiss ON standing (day, unit)
 CREATE INDEX standing_heard ON standing (day, unit)
     WHERE level_1 + level_2 + callbacks + comments + inspected > 0;
 
--- The sums by year, month and day of intake (span), of units (grain 'unit') and of officers.
+-- The sums by year, month, ten days and day of intake (span), of units (grain 'unit') and of officers.
 CREATE TABLE tally (
     grain TEXT NOT NULL,
     span TEXT NOT NULL,

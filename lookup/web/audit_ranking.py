@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
 
 from lookup.beijing import utc_now, utc_text
 from lookup.charts import bar_chart
-from lookup.ranking import Ranked, rank
-from lookup.ranking_sheet import ranking_columns, ranking_row
-from lookup.sheets import Value, write_csv
-from lookup.tally import in_force
-from lookup.units import tree_of
+from lookup.exports import Made
+from lookup.ranking import Ranked
+from lookup.ranking_sheet import Ranking, levels_below, ranking_of, write_ranking
+from lookup.trail import head
 from lookup.web.audit_figures import HELPERS
 from lookup.web.audit_frame import asked_period, asked_unit, audit_page
 from lookup.web.guard import allow, the_staff
@@ -28,47 +28,42 @@ blueprint = Blueprint("audit_ranking", __name__, url_prefix="/audit")
 @allow("audit")
 def show() -> Response:
     """The units some steps below the chosen one, the best first."""
-    bureau, now = the_bureau(), utc_now()
-    weights, rows = bureau.oversight.ranking, _ranked(now)
-    tree = tree_of(bureau.db, asked_unit(the_staff()))
+    ranking = _ranking(utc_now())
+    rows, weights = [one for _, one in ranking.rows], ranking.weights
     return audit_page(
         "audit_ranking.html",
         rows=rows,
         chart=_chart(rows) if any(row.rank for row in rows) else "",
         depth=_depth(),
-        depths=range(1, 1 + max(unit["depth"] for unit in tree)),
+        depths=levels_below(the_bureau(), asked_unit(the_staff())),
         weights=weights,
-        definition=in_force(bureau.db).name,
-        now=utc_text(now),
+        counted=ranking.counted,
+        now=utc_text(ranking.counted.cutoff),
         in_all=sum(one.weight for one in weights.measures),
         **HELPERS,
     )
 
 
-@blueprint.get("/ranking.csv")
+@blueprint.get("/ranking.<any(csv, xlsx, json):form>")
 @allow("audit")
-def download() -> Response:
-    """The same for spreadsheets, the weights beside each rate."""
-    bureau, file, now, period = the_bureau(), BytesIO(), utc_now(), asked_period()
-    weights, within = bureau.oversight.ranking, asked_unit(the_staff())
-    frame: dict[str, Value] = {
-        **{"from": period.first, "to": period.last, "cutoff": utc_text(now)},
-        **{"definition": in_force(bureau.db).name, "within": within, "least": weights.least_cases},
-    }
-    names = [*frame, *(column.name for column in ranking_columns(weights))]
-    rows = (ranking_row(weights, _depth(), row) for row in _ranked(now))
-    write_csv(file, names, ([*frame.values(), *row] for row in rows))
-    name = f"ranking-{period.code}-{within}.csv"
-    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(file.getvalue(), mimetype="text/csv", headers=headers)
+def download(form: str) -> AnyResponse:
+    """The same as a file, the weights beside each rate."""
+    file, now, who = BytesIO(), utc_now(), the_staff()
+    ranking = _ranking(now)
+    write_ranking(ranking, form, file, Made(who.actor.name, now, head(the_bureau().db)))
+    file.seek(0)
+    name = f"ranking-{asked_period().code}-{asked_unit(who)}.{form}"
+    answer = send_file(file, as_attachment=True, download_name=name)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _depth() -> int:
     return request.args.get("depth", 1, type=int)
 
 
-def _ranked(now: datetime) -> Sequence[Ranked]:
-    return rank(the_bureau(), asked_period(), asked_unit(the_staff()), _depth(), now)
+def _ranking(now: datetime) -> Ranking:
+    return ranking_of(the_bureau(), asked_period(), asked_unit(the_staff()), _depth(), now)
 
 
 def _chart(rows: Sequence[Ranked]) -> Markup:
@@ -77,4 +72,4 @@ def _chart(rows: Sequence[Ranked]) -> Markup:
     summary = said("audit_ranking_summary").fill(units=len(ranked), best=ranked[0].name)
     title, summary_said = (text.said_in(chosen_language()) for text in (told, summary))
     labels, values = [row.name for row in ranked], [(row.score or 0) / 100 for row in ranked]
-    return Markup(bar_chart(labels, values, title, summary_said))  # noqa: S704
+    return Markup(bar_chart(labels, values, title, summary_said, are_scores=True))  # noqa: S704

@@ -67,7 +67,7 @@ def show(bulletin_id: int) -> Response:
         sheet=sheet_of(row),
         newer=_newer(bulletins.bulletins(db, staff), row),
         makes=row["state"] != "published",
-        is_own=row["drafted_by"] == staff.actor.name,
+        is_own=bulletins.is_own(db, staff, row),
         typed=row,
         mistakes={},
     )

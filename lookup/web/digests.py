@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from lookup.digests import digests_of, open_digest
 from lookup.supervision import NAMES
+from lookup.supervision_recount import is_as_made
 from lookup.web.audit_figures import HELPERS
 from lookup.web.audit_frame import asked_unit, audit_page
 from lookup.web.guard import allow, the_staff
@@ -26,6 +27,13 @@ def show() -> Response:
 @blueprint.get(f"/<int(max={2**63 - 1}):digest_id>")
 @allow("audit")
 def show_one(digest_id: int) -> Response:
-    """One of them, as it was made."""
-    digest = open_digest(the_bureau().db, the_staff().unit, digest_id)
-    return audit_page("audit_digest.html", digest=digest, rates=_RATES, names=NAMES, **HELPERS)
+    """One of them, as it was made; where it was altered since, the page says so."""
+    db = the_bureau().db
+    return audit_page(
+        "audit_digest.html",
+        digest=open_digest(db, the_staff().unit, digest_id),
+        is_as_made=is_as_made(db, digest_id),
+        rates=_RATES,
+        names=NAMES,
+        **HELPERS,
+    )

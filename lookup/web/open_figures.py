@@ -31,9 +31,10 @@ _SCRIPT = "verify_inclusion.py"
 def show() -> AnyResponse:
     """One quarter's figures, the latest unless another is asked for."""
     bureau = the_bureau()
-    periods, quarters = _quarters(1)
+    periods, wanted, quarters = _quarters(1)
     answer = page(
         "open.html",
+        asked=wanted[0] if wanted else "",
         quarter=quarters[0] if quarters else None,
         periods={code: read_period(code).name for code in periods},
         fewest=bureau.oversight.published.fewest,
@@ -49,7 +50,10 @@ def figures_json() -> AnyResponse:
     """The figures for programs; with a former head, the proof that the record continues it."""
     bureau = the_bureau()
     head = head_now(bureau.db, utc_now(), _former())
-    told = as_json(head, bureau.oversight.published.fewest, *_quarters(_LATEST))
+    periods, wanted, quarters = _quarters(_LATEST)
+    altered = {*wanted} - {quarter.period.code for quarter in quarters}
+    sound = [code for code in periods if code not in altered]
+    told = as_json(head, bureau.oversight.published.fewest, sound, quarters)
     return _kept(Response(told, mimetype="application/json"), head)
 
 
@@ -57,7 +61,7 @@ def figures_json() -> AnyResponse:
 @allow("public")
 def figures_csv() -> AnyResponse:
     """The figures for spreadsheets."""
-    told = as_csv(head_now(the_bureau().db, utc_now()), _quarters(_LATEST)[1])
+    told = as_csv(head_now(the_bureau().db, utc_now()), _quarters(_LATEST)[2])
     answer = Response(told, mimetype="text/csv")
     answer.headers["Content-Disposition"] = "attachment; filename=open.csv"
     return _kept(answer)
@@ -71,12 +75,13 @@ def script() -> AnyResponse:
     return send_file(file, "text/x-python", as_attachment=True, max_age=_MINUTES * 60)
 
 
-def _quarters(most: int) -> tuple[list[str], list[Quarter]]:
-    """All there are, and the one that is asked for, else the latest."""
+def _quarters(most: int) -> tuple[list[str], list[str], list[Quarter]]:
+    """All there are, the one of them that is asked for, else the latest, and what is sound of
+    these."""
     bureau, asked = the_bureau(), request.args.get("period", "")
     periods = open_periods(bureau.db)
     wanted = [asked] if asked in periods else periods[:most]
-    return periods, open_quarters(bureau.db, bureau.oversight.published, wanted)
+    return periods, wanted, open_quarters(bureau.db, bureau.oversight.published, wanted)
 
 
 def _former() -> Head | None:
